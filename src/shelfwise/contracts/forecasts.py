@@ -19,9 +19,7 @@ class DayDemand(TypedDict):
 
 
 class TotalDemand(TypedDict):
-    """Total demand of the first ``days`` future days. Totals are calibrated themselves; they are not sums of
-    daily quantiles.
-    """
+    """Total demand of the first ``days`` future days, calibrated as a total: not a sum of daily quantiles."""
 
     days: int
     mean: float
@@ -80,9 +78,9 @@ class ForecastQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     forecast_days: Annotated[int, msgspec.Meta(ge=1, le=180)] = 30
     service_level: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.95
     detail: bool = False
-    total_days: Annotated[
-        list[Annotated[int, msgspec.Meta(ge=1, le=180)]], msgspec.Meta(max_length=180)
-    ] = msgspec.field(default_factory=list)
+    total_days: Annotated[list[Annotated[int, msgspec.Meta(ge=1, le=180)]], msgspec.Meta(max_length=180)] = (
+        msgspec.field(default_factory=list)
+    )
 
 
 class ForecastAnswer(TypedDict):

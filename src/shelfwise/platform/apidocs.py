@@ -1,0 +1,93 @@
+"""The OpenAPI document at ``/schema`` and its reading room at ``/docs``, without a byte from another origin."""
+
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, Router, get
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import OpenAPI
+from litestar.params import FromPath
+
+from shelfwise.platform.problems import MEDIA_TYPE, Problem
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+</head>
+<body>
+<div id="docs"></div>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</body>
+</html>
+"""
+_START = b'SwaggerUIBundle({url: "/schema", dom_id: "#docs", deepLinking: true, displayRequestDuration: true});\n'
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+_DESCRIPTIONS = {
+    400: "Malformed: JSON, UTF-8 or headers that cannot be read",
+    401: "No token, or not a good one",
+    403: "The token is for another tenant or lacks the scope; or the tenant is not set up",
+    404: "Not found, also when it is another tenant's",
+    405: "Method not allowed",
+    409: "Idempotency-Key used with another payload or still being handled; or a stale version",
+    413: "The body is too large",
+    415: "Unsupported media type",
+    422: "Parses, but is not valid; each field is named",
+    429: "Too many requests",
+    500: "An error of ours",
+    503: "Busy or draining; try again after Retry-After seconds",
+}
+
+
+def problem_responses(*statuses: int) -> dict[int, ResponseSpec]:
+    """OpenAPI entries of the problem documents that a route can answer, beside 401, 403 and 503, which all can."""
+    return {
+        status: ResponseSpec(
+            data_container=Problem,
+            generate_examples=False,
+            description=_DESCRIPTIONS[status],
+            media_type=MEDIA_TYPE,
+        )
+        for status in sorted({400, 401, 403, 503, *statuses})
+    }
+
+
+def docs_router(title: str) -> Router:
+    """Routes that show the application's own OpenAPI document."""
+    static = files("shelfwise.platform") / "static"
+    page = _PAGE.format(title=title)
+
+    @get("/schema", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
+    def schema(request: Request[Any, Any, Any]) -> Response[bytes]:
+        document: OpenAPI = request.app.openapi_schema
+        return Response(msgspec.json.encode(document.to_schema()), media_type="application/vnd.oai.openapi+json")
+
+    @get("/docs", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
+    def docs() -> Response[str]:
+        return Response(page, media_type="text/html; charset=utf-8", headers={"Content-Security-Policy": _POLICY})
+
+    @get("/docs/start.js", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
+    def start() -> Response[bytes]:
+        return Response(_START, media_type="text/javascript")
+
+    @get("/docs/{name:str}", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
+    def asset(name: FromPath[str]) -> Response[bytes]:
+        kinds = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
+        if name not in kinds:
+            return Response(b"", status_code=404, media_type="text/plain")
+        body = (static / f"{name}.gz").read_bytes()
+        return Response(
+            body,
+            media_type=kinds[name],
+            headers={"Content-Encoding": "gzip", "Cache-Control": "public, max-age=86400"},
+        )
+
+    return Router("/", route_handlers=[schema, docs, start, asset])

@@ -1,0 +1,216 @@
+"""One door to a service's database, the same for SQLite and PostgreSQL.
+
+Every transaction is opened for a tenant. On PostgreSQL that sets ``app.tenant_id``, which row-level security reads;
+on SQLite repositories' own conditions carry it. Writes on SQLite are BEGIN IMMEDIATE behind one fair, bounded queue
+per process: a deferred transaction that upgrades to a write fails at once under contention instead of waiting.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from shelfwise.platform.problems import UnavailableError
+
+_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+    "sqlite+aiosqlite": "sqlite+aiosqlite",
+    "postgresql+asyncpg": "postgresql+asyncpg",
+}
+_BUSY = "The database is busy. Try again in a moment."
+
+
+class DatabaseUrlError(ValueError):
+    """The URL names no database that Shelfwise can use."""
+
+
+def driver_url(url: str) -> URL:
+    """The SQLAlchemy URL with the driver that Shelfwise uses.
+
+    Raises:
+        DatabaseUrlError: not a SQLite file or a PostgreSQL URL.
+    """
+    try:
+        parsed = make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise DatabaseUrlError("Not a database URL: use sqlite:///file.db or postgresql://user@host/name.") from error
+    if parsed.drivername not in _DRIVERS:
+        raise DatabaseUrlError(f"{parsed.drivername!r} is not supported: use sqlite:/// or postgresql://.")
+    return parsed.set(drivername=_DRIVERS[parsed.drivername])
+
+
+def insert_into(connection: AsyncConnection, table: sa.Table) -> "sqlite.Insert | postgresql.Insert":
+    """An INSERT that knows ON CONFLICT on the connection's database."""
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+class Database:
+    """Engines of one service. ``schema`` is its PostgreSQL schema; SQLite has a file of its own instead."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        schema: str,
+        pool_size: int = 10,
+        busy_timeout_seconds: float = 5.0,
+        write_queue_limit: int = 256,
+    ) -> None:
+        self.url = driver_url(url)
+        self.schema = schema
+        self.is_sqlite = self.url.drivername.startswith("sqlite")
+        self._busy_timeout_seconds = busy_timeout_seconds
+        self._write_queue_limit = write_queue_limit
+        self._writers_waiting = 0
+        self._writer = asyncio.Lock()
+        if self.is_sqlite:
+            _make_parent(self.url)
+            self._reader_engine = _sqlite_engine(self.url, busy_timeout_seconds, pool_size, write=False)
+            self._writer_engine = _sqlite_engine(self.url, busy_timeout_seconds, 1, write=True)
+        else:
+            engine = _postgresql_engine(self.url, schema, busy_timeout_seconds, pool_size)
+            self._reader_engine = self._writer_engine = engine
+
+    @asynccontextmanager
+    async def read(self, tenant_id: str | None) -> AsyncIterator[AsyncConnection]:
+        """A read transaction that sees one state of the database.
+
+        Raises:
+            UnavailableError: no connection came free in time.
+        """
+        try:
+            async with self._reader_engine.connect() as connection:
+                await self._set_tenant(connection, tenant_id)
+                yield connection
+        except (OperationalError, PoolTimeoutError) as error:
+            if _is_busy(error):
+                raise UnavailableError(_BUSY) from error
+            raise
+
+    @asynccontextmanager
+    async def write(self, tenant_id: str | None) -> AsyncIterator[AsyncConnection]:
+        """A transaction that commits when the block ends and rolls back when it raises.
+
+        Raises:
+            UnavailableError: the queue of writers is full, or the lock was not had in time.
+        """
+        try:
+            if not self.is_sqlite:
+                async with self._writer_engine.begin() as connection:
+                    await self._set_tenant(connection, tenant_id)
+                    yield connection
+                return
+            async with self._turn_to_write(), self._writer_engine.begin() as connection:
+                yield connection
+        except (OperationalError, PoolTimeoutError) as error:
+            if _is_busy(error):
+                raise UnavailableError(_BUSY) from error
+            raise
+
+    @asynccontextmanager
+    async def _turn_to_write(self) -> AsyncIterator[None]:
+        if self._writers_waiting >= self._write_queue_limit:
+            raise UnavailableError(_BUSY)
+        self._writers_waiting += 1
+        try:
+            async with asyncio.timeout(self._busy_timeout_seconds):
+                await self._writer.acquire()
+        except TimeoutError as error:
+            raise UnavailableError(_BUSY) from error
+        finally:
+            self._writers_waiting -= 1
+        try:
+            yield
+        finally:
+            self._writer.release()
+
+    async def _set_tenant(self, connection: AsyncConnection, tenant_id: str | None) -> None:
+        if not self.is_sqlite and tenant_id is not None:
+            await connection.execute(_SET_TENANT, {"tenant": tenant_id})
+
+    async def ping(self) -> None:
+        """Asks the database for an answer, whatever it is."""
+        async with self.read(None) as connection:
+            await connection.execute(sa.text("SELECT 1"))
+
+    async def dispose(self) -> None:
+        """Closes every connection."""
+        await self._reader_engine.dispose()
+        if self._writer_engine is not self._reader_engine:
+            await self._writer_engine.dispose()
+
+
+_SET_TENANT = sa.text("SELECT set_config('app.tenant_id', :tenant, true)")
+
+
+def _is_busy(error: Exception) -> bool:
+    text = str(error).lower()
+    return isinstance(error, PoolTimeoutError) or "locked" in text or "busy" in text or "lock timeout" in text
+
+
+def _make_parent(url: URL) -> None:
+    if not url.database or url.database == ":memory:":
+        raise DatabaseUrlError("SQLite needs a file: sqlite:///path/to/file.db.")
+    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+
+
+def _sqlite_engine(url: URL, busy_timeout_seconds: float, pool_size: int, *, write: bool) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=busy_timeout_seconds,
+        pool_reset_on_return="rollback",
+    )
+
+    @sa.event.listens_for(engine.sync_engine, "connect")
+    def _configure(connection: Any, _record: object) -> None:  # noqa: ANN401  the driver's own connection
+        # The driver would otherwise begin transactions by itself, deferred, and only before some statements.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {int(busy_timeout_seconds * 1000)}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA cache_size = -32000")
+        if not write:
+            cursor.execute("PRAGMA query_only = ON")
+        cursor.close()
+
+    @sa.event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+def _postgresql_engine(url: URL, schema: str, busy_timeout_seconds: float, pool_size: int) -> AsyncEngine:
+    milliseconds = str(int(busy_timeout_seconds * 1000))
+    return create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=busy_timeout_seconds,
+        pool_pre_ping=True,
+        connect_args={
+            "timeout": busy_timeout_seconds,
+            "command_timeout": 60,
+            "server_settings": {
+                "search_path": schema,
+                "application_name": f"shelfwise-{schema}",
+                "lock_timeout": milliseconds,
+                "idle_in_transaction_session_timeout": "60000",
+                "jit": "off",
+            },
+        },
+    )

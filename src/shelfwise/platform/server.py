@@ -1,0 +1,75 @@
+"""Serving an application: Granian in this process, HTTP/1.1 and HTTP/2, with a drain before it stops.
+
+Granian closes its listening socket as soon as it is told to stop. So on SIGTERM the service first says through
+``/health/ready`` that it wants no more traffic, goes on serving for ``DRAIN_SECONDS``, and only then stops.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable
+
+import structlog
+from granian.constants import HTTPModes, Interfaces
+from granian.server.embed import Server
+from litestar.types import ASGIApp
+
+from shelfwise.platform.health import Readiness
+from shelfwise.platform.settings import SettingsError
+
+logger = structlog.get_logger("shelfwise.server")
+_STOP_SECONDS = 10
+
+
+def check_port_free(host: str, port: int, flag: str) -> None:
+    """Raises SettingsError, naming the flag, when something already listens there."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise SettingsError(
+                f"Port {port} on {host} cannot be used ({error.strerror}). Choose another with {flag}."
+            ) from error
+
+
+async def serve(
+    app: ASGIApp,
+    *,
+    host: str,
+    port: int,
+    drain_seconds: float,
+    readiness: Readiness,
+    on_started: Callable[[], None] | None = None,
+) -> None:
+    """Serves until SIGTERM or SIGINT, then drains and stops."""
+    server = Server(
+        app,
+        address=host,
+        port=port,
+        interface=Interfaces.ASGI,
+        http=HTTPModes.auto,
+        websockets=False,
+        log_enabled=False,
+        backlog=1024,
+    )
+    server.workers_kill_timeout = _STOP_SECONDS
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    serving = asyncio.create_task(server.serve())
+    stopping = asyncio.create_task(stop.wait())
+    if on_started is not None:
+        on_started()
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not serving.done():
+        readiness.draining = True
+        logger.info("server.draining", seconds=drain_seconds)
+        await asyncio.sleep(drain_seconds)
+        server.stop()  # type: ignore[no-untyped-call]  # Granian leaves it unannotated
+    stopping.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await stopping
+    await serving
