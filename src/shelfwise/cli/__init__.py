@@ -1,0 +1,1 @@
+"""The ``shelfwise`` command: one module for each noun."""
