@@ -1,0 +1,152 @@
+"""What a panel knows about itself: the parameters that turn one product's history into a calibrated distribution."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass, fields
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+F = NDArray[np.float64]
+VERSION = 1
+LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 0.98, 0.99)
+MIN_WINDOWS = 20
+MEAN_FLOOR = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Tails:
+    """Standardised errors of totals by expected total and length of window.
+
+    log_mean: (C,) centres of expected total in units. log_scale: (C,) their root mean squared error.
+    days: (G,). z: (G, C, q) quantiles of (actual - mean) / (scale x own dispersion).
+    """
+
+    log_mean: F
+    log_scale: F
+    days: F
+    z: F
+
+    def scale(self, mean: F) -> F:
+        """Root mean squared error of a total with this mean; below and above the table Poisson- and ratio-like."""
+        log_mean = np.log(np.maximum(mean, MEAN_FLOOR))
+        inner = np.interp(log_mean, self.log_mean, self.log_scale)
+        low = np.minimum(log_mean - self.log_mean[0], 0.0) / 2.0
+        high = np.maximum(log_mean - self.log_mean[-1], 0.0)
+        return np.asarray(np.exp(inner + low + high))
+
+    def at(self, days: float) -> F:
+        """(C, q) standardised quantiles for windows of ``days``: linear in log days between those measured."""
+        position = float(np.interp(np.log(days), np.log(self.days), np.arange(len(self.days))))
+        below = int(position)
+        if below == len(self.days) - 1:
+            return np.asarray(self.z[below])
+        share = position - below
+        return np.asarray((1.0 - share) * self.z[below] + share * self.z[below + 1])
+
+    def quantiles(self, mean: F, spread: F, days: float) -> F:
+        """Quantiles (..., q) of totals with this mean and spread (scale x own dispersion), before rounding."""
+        table = self.at(days)
+        log_mean = np.log(np.maximum(mean, MEAN_FLOOR))
+        out = np.empty((*mean.shape, table.shape[1]))
+        for j in range(table.shape[1]):
+            out[..., j] = mean + spread * np.interp(log_mean, self.log_mean, table[:, j])
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Immutable result of ``calibrate``; ``to_bytes`` and ``from_bytes`` keep it to the bit, without pickle.
+
+    weekday: (7,) the panel's factor from Monday to Sunday. rate_mean, rate_shape: gamma prior of daily rates;
+    group_rates: (categories, 2) category and its mean rate. merit: (K,) relative error of the memories.
+    growth: (G,) actual / expected of the panel's recent totals, damped. tails: fitted on all windows;
+    early_tails: fitted on the windows that closed before ``split_weeks`` before the end, by which coverage of later
+    windows is measured. class_hits (patterns, G, q), class_windows (patterns, G): that measurement;
+    class_error (patterns, G, 2): sum of absolute errors and of sales.
+    """
+
+    version: int
+    horizon: int
+    levels: tuple[float, ...]
+    split_weeks: int
+    weekday: F
+    rate_mean: float
+    rate_shape: float
+    group_rates: F
+    merit: F
+    growth: F
+    tails: Tails
+    early_tails: Tails
+    class_hits: F
+    class_windows: F
+    class_error: F
+
+    @property
+    def days(self) -> F:
+        """(G,) lengths of window that were measured."""
+        return self.tails.days
+
+    @property
+    def windows(self) -> NDArray[np.int64]:
+        """(G,) later windows of the whole panel, by length, from which coverage was measured."""
+        return np.asarray(self.class_windows.sum(axis=0), dtype=np.int64)
+
+    @property
+    def id(self) -> str:
+        """Name that changes when any number in the calibration does."""
+        return sha256(self.to_bytes()).hexdigest()[:16]
+
+    def to_bytes(self) -> bytes:
+        """A stored zip of plain arrays with a JSON header; equal calibrations give equal bytes."""
+        header: dict[str, Any] = {}
+        arrays: dict[str, F] = {}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, Tails):
+                arrays |= {f"{item.name}.{part.name}": getattr(value, part.name) for part in fields(value)}
+            elif isinstance(value, np.ndarray):
+                arrays[item.name] = value
+            else:
+                header[item.name] = value
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            _store(archive, "calibration.json", json.dumps(header, sort_keys=True).encode())
+            for name in sorted(arrays):
+                content = io.BytesIO()
+                np.lib.format.write_array(content, np.ascontiguousarray(arrays[name]), allow_pickle=False)
+                _store(archive, f"{name}.npy", content.getvalue())
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Calibration:
+        """The calibration that ``to_bytes`` wrote. Raises ``ValueError`` for anything else or another version."""
+        try:
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                header = json.loads(archive.read("calibration.json"))
+                arrays = {
+                    name.removesuffix(".npy"): np.lib.format.read_array(
+                        io.BytesIO(archive.read(name)), allow_pickle=False
+                    )
+                    for name in archive.namelist()
+                    if name.endswith(".npy")
+                }
+            if header["version"] != VERSION:
+                raise ValueError(f"calibration: version {header['version']}, this code reads {VERSION}")
+            header["levels"] = tuple(header["levels"])
+            content: dict[str, Any] = {**header, **{name: a for name, a in arrays.items() if "." not in name}}
+            for name in ("tails", "early_tails"):
+                content[name] = Tails(**{part.name: arrays[f"{name}.{part.name}"] for part in fields(Tails)})
+            return cls(**content)
+        except (zipfile.BadZipFile, KeyError, TypeError, UnicodeDecodeError) as error:
+            raise ValueError("calibration: these bytes are not a calibration") from error
+
+
+def _store(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    # A fixed time stamp: equal calibrations are equal bytes.
+    archive.writestr(zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)

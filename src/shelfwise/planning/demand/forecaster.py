@@ -1,0 +1,267 @@
+"""``forecast``: one run over a panel, and its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from shelfwise.planning.demand.calibration import LEVELS, MIN_WINDOWS, Calibration, Tails
+from shelfwise.planning.demand.fit import calibrate, check_horizon, check_levels, group_prior, round_whole, window_hits
+from shelfwise.planning.demand.history import SHORT_HISTORY_DAYS, WEEK, lay_out, weekday_shape
+from shelfwise.planning.demand.panel import Panel, check_calendar, check_future
+from shelfwise.planning.demand.patterns import PATTERNS, classify
+from shelfwise.planning.demand.smoothing import HALF_LIVES, Prior, rates
+from shelfwise.planning.demand.spread import own_dispersion, spread
+from shelfwise.planning.demand.totals import TotalDemandTable
+from shelfwise.planning.demand.windows import Windows, roll
+
+F = NDArray[np.float64]
+SHARD_ROWS = 1000
+OWN_WINDOWS = 20.0  # the class counts as this many windows of a product's own, the panel as so many of the class's
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """Demand of ``n`` products over the next ``H`` days: expectations, and distributions of TOTALS.
+
+    mean (n, H): expected units of each day. total_mean (n, H): of the first k days. total (n, H, q): quantiles of
+    the first k days at ``levels``; whole numbers for whole-number series. daily (n, H, q): of each single day.
+    model, pattern (n,): names. coverage (n, H, q): share of later backtest windows that stayed within each level,
+    shrunk to the product's class and the class to the panel; NaN where the panel has fewer than 20 windows.
+    confidence_windows (n, H): the product's own windows behind it. expected_error (n, H): expected sum of absolute
+    errors of the total over sales (WAPE), NaN likewise. short_history (n,): fewer than 14 observed days.
+    explanation: {term: (n, H)} of units that add up to ``mean``. unused: inputs that were given and checked but do
+    not influence the numbers yet.
+    """
+
+    ids: tuple[str, ...]
+    start: date
+    levels: tuple[float, ...]
+    calibration: Calibration
+    mean: F
+    total_mean: F
+    total: F
+    model: NDArray[np.str_]
+    pattern: NDArray[np.str_]
+    coverage: F
+    confidence_windows: NDArray[np.int64]
+    expected_error: F
+    short_history: NDArray[np.bool_]
+    explanation: Mapping[str, F]
+    unused: tuple[str, ...]
+    _single: _Singles
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def horizon(self) -> int:
+        return int(self.mean.shape[1])
+
+    @cached_property
+    def daily(self) -> F:
+        """(n, H, q) quantiles of each single day. Never add them up: the quantiles of sums are ``total``."""
+        return self._single.quantiles(self.calibration.tails, self.levels_index)
+
+    @property
+    def levels_index(self) -> NDArray[np.intp]:
+        return np.searchsorted(self.calibration.levels, self.levels)
+
+    @cached_property
+    def table(self) -> TotalDemandTable:
+        """The same distributions for any whole number of days, as Inventory rebuilds them from the answer."""
+        return TotalDemandTable(np.arange(1, self.horizon + 1), self.levels, self.total, self.total_mean)
+
+    def cdf(self, x: ArrayLike, days: ArrayLike) -> F:
+        """(n,) probability that the first ``days`` days ask for at most ``x`` units."""
+        return self.table.cdf(x, days)
+
+    def quantile(self, level: ArrayLike, days: ArrayLike) -> F:
+        """(n,) smallest amount that suffices for ``days`` days with probability ``level``."""
+        return self.table.quantile(level, days)
+
+    def expected_shortage(self, x: ArrayLike, days: ArrayLike) -> F:
+        """(n,) expected units asked for beyond ``x`` in the first ``days`` days."""
+        return self.table.expected_shortage(x, days)
+
+
+@dataclass(frozen=True, eq=False)
+class _Singles:
+    """What single days' quantiles need, kept so that they are computed only when asked for."""
+
+    mean: F
+    spread: F
+    unit: F
+    whole: NDArray[np.bool_]
+
+    def quantiles(self, tails: Tails, chosen: NDArray[np.intp]) -> F:
+        out = tails.quantiles(self.mean, self.spread, 1.0)[..., chosen]
+        out = np.maximum.accumulate(np.maximum(out, 0.0), axis=-1)
+        out *= (self.mean > 0)[..., None]
+        return round_whole(out.transpose(1, 0, 2), self.whole).transpose(1, 0, 2) * self.unit[:, None, None]
+
+
+def forecast(
+    panel: Panel,
+    horizon: int = 30,
+    levels: Sequence[float] = LEVELS,
+    calibration: Calibration | None = None,
+    calendar: Mapping[str, ArrayLike] | None = None,
+    future_price: ArrayLike | None = None,
+    future_promo: ArrayLike | None = None,
+    seed: int = 0,
+) -> Forecast:
+    """Demand after the panel's last day, by a calibration of the run or (None) of this very panel.
+
+    ``horizon`` may exceed the calibration's. ``levels`` must be among the calibration's. ``calendar``
+    ({event: (T + horizon,)}), ``future_price`` and ``future_promo`` ((n, horizon)) are checked, not used yet, and
+    listed in ``Forecast.unused``. Raises ``ValueError`` that names the field.
+    """
+    horizon, asked = check_horizon(horizon), check_levels(levels)
+    if calibration is None:
+        calibration = calibrate(panel, horizon, asked, calendar, seed)
+    missing = [level for level in asked if level not in calibration.levels]
+    if missing:
+        raise ValueError(f"levels: {missing} are not among the calibration's {calibration.levels}")
+    unused = _unused(panel, horizon, calendar, future_price, future_promo)
+    parts = [
+        _shard(panel.rows(slice(i, i + SHARD_ROWS)) if len(panel) > SHARD_ROWS else panel, horizon, calibration)
+        for i in range(0, max(len(panel), 1), SHARD_ROWS)
+    ]
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    chosen = np.searchsorted(calibration.levels, asked)
+    single = _Singles(joined["single_mean"], joined["single_spread"], joined["unit"], panel.whole)
+    return Forecast(
+        ids=tuple(panel.ids),
+        start=panel.end,
+        levels=asked,
+        calibration=calibration,
+        mean=joined["mean"],
+        total_mean=joined["total_mean"],
+        total=joined["total"][..., chosen],
+        model=joined["model"],
+        pattern=joined["pattern"],
+        coverage=joined["coverage"][..., chosen],
+        confidence_windows=joined["windows"],
+        expected_error=joined["error"],
+        short_history=joined["short"],
+        explanation={"level": joined["baseline"], "weekday": joined["mean"] - joined["baseline"]},
+        unused=unused,
+        _single=single,
+    )
+
+
+def _unused(
+    panel: Panel,
+    horizon: int,
+    calendar: Mapping[str, ArrayLike] | None,
+    future_price: ArrayLike | None,
+    future_promo: ArrayLike | None,
+) -> tuple[str, ...]:
+    shape = (len(panel), horizon)
+    given = {
+        "price": panel.price is not None,
+        "promo": panel.promo is not None,
+        "calendar": bool(check_calendar(calendar, panel.days + horizon)),
+        "future_price": check_future("future_price", future_price, shape),
+        "future_promo": check_future("future_promo", future_promo, shape),
+    }
+    return tuple(name for name, there in given.items() if there)
+
+
+def _shard(panel: Panel, horizon: int, calibration: Calibration) -> dict[str, NDArray[np.generic]]:
+    history = lay_out(panel)
+    weekday = weekday_shape(history, np.roll(calibration.weekday, -history.first_weekday))
+    prior = Prior(group_prior(panel, calibration.rate_mean, calibration.group_rates), calibration.rate_shape)
+    rate, seen = rates(history, weekday, prior)
+    lengths = calibration.days.astype(np.intp)
+    windows = roll(history, weekday, rate, seen, lengths, calibration.merit)
+    tails, certainty = calibration.tails, prior.shape / prior.mean
+    dispersion = own_dispersion(windows, tails)[-1]
+    level = windows.level[-1]
+    open_days = _open_days(panel, horizon)
+    ahead = weekday[np.arange(horizon) % WEEK] * open_days
+    running = np.cumsum(ahead, axis=0)
+    total = np.empty((horizon, history.count, len(calibration.levels)))
+    for k in range(horizon):
+        mean = level * running[k]
+        wide = spread(mean, running[k], level, seen[-1], dispersion, tails, certainty)
+        total[k] = tails.quantiles(mean, wide, float(k + 1)) * (mean > 0)[:, None]
+    total = np.maximum.accumulate(np.maximum.accumulate(np.maximum(total, 0.0), axis=0), axis=2)
+    wide = spread(level * ahead, ahead, level, seen[-1], dispersion, tails, certainty)
+    mean = level * ahead * history.unit
+    coverage, number, error = _confidence(windows, seen, certainty, panel, calibration, horizon)
+    return {
+        "mean": mean.T,
+        "baseline": (level * open_days * history.unit).T,
+        "total_mean": np.cumsum(mean, axis=0).T,
+        "total": (round_whole(total, panel.whole) * history.unit[:, None]).transpose(1, 0, 2),
+        "single_mean": (level * ahead).T,
+        "single_spread": wide.T,
+        "unit": history.unit,
+        "short": history.observed < SHORT_HISTORY_DAYS,
+        "model": _names(windows.weights[:, -1], history.observed),
+        "pattern": np.array(PATTERNS)[classify(panel)],
+        "coverage": coverage,
+        "windows": number,
+        "error": error,
+    }
+
+
+def _open_days(panel: Panel, horizon: int) -> F:
+    """(H, n) 1 while a product is sold, 0 from its end of life on."""
+    out = np.ones((horizon, len(panel)))
+    for i, end in enumerate(panel.end_of_life or ()):
+        if end is not None:
+            out[max(0, (end - panel.end).days) :, i] = 0.0
+    return out
+
+
+def _names(weights: F, observed: F) -> NDArray[np.str_]:
+    """Name of the memory with the largest weight; a history under two weeks is mostly the panel's prior."""
+    names = np.array([f"smoothing-{life:.0f}d" for life in HALF_LIVES])[np.argmax(weights, axis=0)]
+    return np.where(observed < SHORT_HISTORY_DAYS, "panel-prior", names)
+
+
+def _confidence(
+    windows: Windows, seen: F, certainty: F, panel: Panel, calibration: Calibration, horizon: int
+) -> tuple[F, NDArray[np.int64], F]:
+    """Coverage (n, H, q), own windows (n, H) and relative error (n, H) from windows later than the early tails."""
+    origins_after = windows.origins >= windows.origins[-1] + 1 - calibration.split_weeks if len(windows.origins) else []
+    later = np.broadcast_to(np.asarray(origins_after, dtype=bool), (len(windows.days), len(windows.origins)))
+    hits, number, error = window_hits(
+        windows, seen, certainty, panel.whole, calibration.early_tails, later, calibration.levels
+    )
+    pattern = classify(panel)
+    panel_hits, panel_windows = calibration.class_hits.sum(axis=0), calibration.class_windows.sum(axis=0)
+    panel_share = panel_hits / np.maximum(panel_windows, 1.0)[:, None]
+    class_windows = calibration.class_windows
+    class_share = (calibration.class_hits + OWN_WINDOWS * panel_share) / (class_windows + OWN_WINDOWS)[..., None]
+    share = (hits + OWN_WINDOWS * class_share[pattern].transpose(1, 0, 2)) / (number + OWN_WINDOWS)[..., None]
+    wape = _relative_error(error, number, pattern, calibration)
+    few = panel_windows < MIN_WINDOWS
+    share[few], wape[few] = np.nan, np.nan
+    at = np.clip(np.searchsorted(calibration.days, np.arange(1, horizon + 1)), 0, len(calibration.days) - 1)
+    return share[at].transpose(1, 0, 2), number[at].T.astype(np.int64), wape[at].T
+
+
+def _relative_error(error: F, number: F, pattern: NDArray[np.intp], calibration: Calibration) -> F:
+    """(G, n) sum of absolute errors over sales, shrunk to the class's and the class's to the panel's."""
+    panel = calibration.class_error.sum(axis=0)
+    panel_ratio = np.divide(panel[:, 0], panel[:, 1], out=np.full(len(panel), np.nan), where=panel[:, 1] > 0)
+    rows = calibration.class_windows
+    sales = np.divide(calibration.class_error[..., 1], rows, out=np.zeros_like(rows), where=rows > 0)
+    prior = OWN_WINDOWS * sales
+    top = calibration.class_error[..., 0] + prior * panel_ratio
+    bottom = calibration.class_error[..., 1] + prior
+    ratio = np.divide(top, bottom, out=np.broadcast_to(panel_ratio, top.shape).copy(), where=bottom > 0)[pattern].T
+    own_sales = np.divide(error[..., 1], number, out=np.zeros_like(number), where=number > 0)
+    weight = OWN_WINDOWS * own_sales
+    below = error[..., 1] + weight
+    own = np.divide(error[..., 0] + weight * ratio, below, out=ratio.copy(), where=below > 0)
+    return np.asarray(own)

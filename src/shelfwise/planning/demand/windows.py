@@ -1,0 +1,139 @@
+"""The rolling backtest: at each week's end, what was forecast for the next days and what was sold.
+
+Every quantity at a week's end uses only what was known then: rates, the weights of the memories and a product's own
+dispersion are running sums over windows that had closed. The weekday factors alone come from the whole history.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shelfwise.planning.demand.history import SHORT_HISTORY_DAYS, WEEK, History
+from shelfwise.planning.demand.smoothing import HALF_LIVES
+
+F = NDArray[np.float64]
+SCORED_DAYS = 14  # memories are judged by sums of two weeks: what an order covers, not single days
+SCORED_WEEKS = SCORED_DAYS // WEEK
+WEIGHT_PRIOR_WINDOWS = 12.0
+WEIGHT_POWER = 6.0
+MAX_ORIGINS = 104
+WARM_UP_WEEKS = 4
+USABLE_SHARE = 0.7  # a window counts when this share of its normal exposure was observed
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """Windows of several lengths from the same origins.
+
+    origins: (B,) week index after which the window opens. days: (G,). actual, exposure: (G, B, n) units sold and
+    normal days observed in the window. usable: (G, B, n). weights: (K, B + 1, n) of the memories at each origin,
+    the last for the forecast itself. level: (B + 1, n) weighted rate.
+    """
+
+    origins: NDArray[np.intp]
+    days: NDArray[np.intp]
+    actual: F
+    exposure: F
+    usable: NDArray[np.bool_]
+    weights: F
+    level: F
+
+    @property
+    def mean(self) -> F:
+        """(G, B, n) expected units of each window, from the rate at its origin."""
+        return self.level[None, :-1] * self.exposure
+
+
+def roll(
+    history: History, weekday: F, rate: F, seen: F, days: NDArray[np.intp], merit: F, max_origins: int = MAX_ORIGINS
+) -> Windows:
+    """Windows of ``days`` from the last ``max_origins`` week ends; ``merit`` (K,) is the panel's error by memory."""
+    last = history.weeks - 1
+    origins = np.arange(max(0, last - max_origins), last, dtype=np.intp)
+    sold, exposed, normal = _running(history, weekday)
+    begin = (origins + 1) * WEEK
+    shape = (len(days), len(origins), history.count)
+    actual, exposure, usable = np.empty(shape), np.empty(shape), np.empty(shape, dtype=bool)
+    enough = seen[origins] >= SHORT_HISTORY_DAYS
+    for g, length in enumerate(days):
+        finish = np.minimum(begin + length, history.weeks * WEEK)
+        inside = (begin + length <= history.weeks * WEEK)[:, None]
+        actual[g] = sold[finish] - sold[begin]
+        exposure[g] = exposed[finish] - exposed[begin]
+        full = normal[finish] - normal[begin]
+        usable[g] = inside & enough & (exposure[g] >= USABLE_SHARE * full) & (exposure[g] > 0)
+    weights = _weights(history, rate, sold, exposed, origins, merit)
+    level = np.zeros((len(origins) + 1, history.count))
+    at = np.append(origins, last)
+    for k in range(len(HALF_LIVES)):
+        level += weights[k] * rate[k, at]
+    return Windows(origins, days, actual, exposure, usable, weights, level)
+
+
+def memory_errors(history: History, weekday: F, rate: F, seen: F) -> F:
+    """(K,) the panel's mean squared error of two-week sums by memory, each product's errors divided by their mean."""
+    sold, exposed, _ = _running(history, weekday)
+    square, known = _closed_errors(rate, sold, exposed)
+    known &= seen[: len(known)] >= SHORT_HISTORY_DAYS
+    total = (square * known).sum(axis=1)
+    mean = total.mean(axis=0)
+    count = known.sum(axis=0)
+    ratio = np.divide(total, mean, out=np.ones_like(total), where=mean > 0)
+    weight = np.minimum(count, 52)
+    if weight.sum() == 0:
+        return np.ones(len(HALF_LIVES))
+    return np.asarray((ratio * weight).sum(axis=1) / weight.sum())
+
+
+def _running(history: History, weekday: F) -> tuple[F, F, F]:
+    def running(array: F) -> F:
+        flat = array.reshape(-1, history.count)
+        out = np.zeros((len(flat) + 1, history.count))
+        np.cumsum(flat, axis=0, out=out[1:])
+        return out
+
+    normal = np.broadcast_to(weekday[None], history.exposure.shape)
+    return running(history.sales), running(history.exposure * weekday[None]), running(np.ascontiguousarray(normal))
+
+
+def _closed_errors(rate: F, sold: F, exposed: F) -> tuple[F, NDArray[np.bool_]]:
+    """Squared error (K, weeks - 2, n) of the two weeks after each week's end, and where they were observed."""
+    weeks = rate.shape[1]
+    begin = (np.arange(weeks - SCORED_WEEKS) + 1) * WEEK
+    if len(begin) < 1:
+        return np.zeros((rate.shape[0], 0, rate.shape[2])), np.zeros((0, rate.shape[2]), dtype=bool)
+    actual = sold[begin + SCORED_DAYS] - sold[begin]
+    exposure = exposed[begin + SCORED_DAYS] - exposed[begin]
+    square = rate[:, : weeks - SCORED_WEEKS] * exposure
+    square -= actual
+    square *= square
+    return square, exposure >= USABLE_SHARE * SCORED_DAYS
+
+
+def _weights(history: History, rate: F, sold: F, exposed: F, origins: NDArray[np.intp], merit: F) -> F:
+    """(K, B + 1, n) weights by inverse power of error over windows closed by then, shrunk to the panel's merit."""
+    square, known = _closed_errors(rate, sold, exposed)
+    square = square * known
+    at = np.append(origins, history.weeks - 1) - SCORED_WEEKS + 1  # windows closed by the origin
+    total = np.zeros((rate.shape[0], len(at), history.count))
+    count = np.zeros((len(at), history.count))
+    if square.shape[1]:
+        np.cumsum(square, axis=1, out=square)
+        running = np.cumsum(known, axis=0)
+        some = at > 0
+        total[:, some] = square[:, at[some] - 1]
+        count[some] = running[at[some] - 1]
+    mean = np.zeros_like(count)
+    for k in range(len(total)):
+        mean += total[k]
+    mean /= len(total)
+    ratio = np.divide(total, mean, out=np.ones_like(total), where=mean > 0)
+    score = (ratio * count + WEIGHT_PRIOR_WINDOWS * merit[:, None, None]) / (count + WEIGHT_PRIOR_WINDOWS)
+    weight = np.maximum(score, 1e-3) ** -WEIGHT_POWER
+    norm = np.zeros_like(count)
+    for k in range(len(weight)):
+        norm += weight[k]
+    return np.asarray(weight / norm)

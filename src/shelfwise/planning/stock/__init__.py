@@ -1,0 +1,40 @@
+"""Stock: when to order, how much, and how urgent it is, from distributions of demand."""
+
+from shelfwise.planning.stock.projection import (
+    Urgency,
+    days_of_cover,
+    expected_stockout_day,
+    first_day_below,
+    margin_at_risk,
+    projected_stock,
+    projected_stock_lost_sales,
+    urgency,
+)
+from shelfwise.planning.stock.reorder import (
+    cover_days,
+    normal_quantile,
+    order_up_to_level,
+    reorder_point_mixture,
+    reorder_point_normal,
+)
+from shelfwise.planning.stock.sizing import OrderQuantity, needs_reorder, order_quantity, recommend
+
+__all__ = [
+    "OrderQuantity",
+    "Urgency",
+    "cover_days",
+    "days_of_cover",
+    "expected_stockout_day",
+    "first_day_below",
+    "margin_at_risk",
+    "needs_reorder",
+    "normal_quantile",
+    "order_quantity",
+    "order_up_to_level",
+    "projected_stock",
+    "projected_stock_lost_sales",
+    "recommend",
+    "reorder_point_mixture",
+    "reorder_point_normal",
+    "urgency",
+]
