@@ -1,18 +1,23 @@
 """Demand: from daily sales to calibrated distributions of the total over any number of days."""
 
+from shelfwise.planning.demand.backtest import Backtest, Score, backtest
 from shelfwise.planning.demand.calibration import LEVELS, Calibration
 from shelfwise.planning.demand.fit import calibrate
 from shelfwise.planning.demand.forecaster import Forecast, forecast
 from shelfwise.planning.demand.panel import Panel
 from shelfwise.planning.demand.totals import TotalDemandTable
-from shelfwise.planning.demand.trend import sales_trend, sales_trends
+from shelfwise.planning.demand.trend import Trend, sales_trend, sales_trends
 
 __all__ = [
     "LEVELS",
+    "Backtest",
     "Calibration",
     "Forecast",
     "Panel",
+    "Score",
     "TotalDemandTable",
+    "Trend",
+    "backtest",
     "calibrate",
     "forecast",
     "sales_trend",

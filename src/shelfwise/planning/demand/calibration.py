@@ -1,4 +1,4 @@
-"""What a panel knows about itself: the parameters that turn one product's history into a calibrated distribution."""
+"""What a panel knows about itself: the numbers that turn a product's history into a calibrated distribution."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ MEAN_FLOOR = 1e-9
 class Tails:
     """Standardised errors of totals by expected total and length of window.
 
-    log_mean: (C,) centres of expected total in units. log_scale: (C,) their root mean squared error.
+    log_mean: (C,) evenly spaced centres of expected total in units, two or more. log_scale: (C,) log root mean squared
+    error there.
     days: (G,). z: (G, C, q) quantiles of (actual - mean) / (scale x own dispersion).
     """
 
@@ -34,29 +35,51 @@ class Tails:
 
     def scale(self, mean: F) -> F:
         """Root mean squared error of a total with this mean; below and above the table Poisson- and ratio-like."""
-        log_mean = np.log(np.maximum(mean, MEAN_FLOOR))
-        inner = np.interp(log_mean, self.log_mean, self.log_scale)
-        low = np.minimum(log_mean - self.log_mean[0], 0.0) / 2.0
-        high = np.maximum(log_mean - self.log_mean[-1], 0.0)
+        position = self._position(mean)
+        lower, share = self._cell(position)
+        inner = self.log_scale[lower] + share * (self.log_scale[lower + 1] - self.log_scale[lower])
+        low = np.minimum(position, 0.0) * (self._step / 2.0)
+        high = np.maximum(position - (len(self.log_mean) - 1), 0.0) * self._step
         return np.asarray(np.exp(inner + low + high))
 
-    def at(self, days: float) -> F:
-        """(C, q) standardised quantiles for windows of ``days``: linear in log days between those measured."""
-        position = float(np.interp(np.log(days), np.log(self.days), np.arange(len(self.days))))
-        below = int(position)
-        if below == len(self.days) - 1:
-            return np.asarray(self.z[below])
-        share = position - below
-        return np.asarray((1.0 - share) * self.z[below] + share * self.z[below + 1])
+    def at(self, days: F) -> F:
+        """(D, C, q) standardised quantiles for windows of ``days`` (D,): linear in log days between those measured."""
+        position = np.interp(np.log(days), np.log(self.days), np.arange(len(self.days)))
+        below = np.minimum(position.astype(np.intp), max(len(self.days) - 2, 0))
+        above = np.minimum(below + 1, len(self.days) - 1)
+        share = (position - below)[:, None, None]
+        return np.asarray(self.z[below] + share * (self.z[above] - self.z[below]))
 
-    def quantiles(self, mean: F, spread: F, days: float) -> F:
-        """Quantiles (..., q) of totals with this mean and spread (scale x own dispersion), before rounding."""
-        table = self.at(days)
-        log_mean = np.log(np.maximum(mean, MEAN_FLOOR))
-        out = np.empty((*mean.shape, table.shape[1]))
-        for j in range(table.shape[1]):
-            out[..., j] = mean + spread * np.interp(log_mean, self.log_mean, table[:, j])
+    def quantiles(self, mean: F, spread: F, days: F) -> F:
+        """(D, ..., q) quantiles of totals with mean and spread (D, ...) over ``days`` (D,), before rounding.
+
+        ``spread`` is the scale times own dispersion.
+        """
+        out = self.standardised(mean, days)
+        out *= spread[..., None]
+        out += mean[..., None]
         return out
+
+    def standardised(self, mean: F, days: F) -> F:
+        """(D, ..., q) standardised quantiles of totals with mean (D, ...) over ``days`` (D,)."""
+        table = self.at(days)
+        lower, share = self._cell(self._position(mean))
+        row = np.arange(len(mean)).reshape(-1, *[1] * (mean.ndim - 1))
+        out = table[row, lower]
+        out += share[..., None] * (table[row, lower + 1] - out)
+        return np.asarray(out)
+
+    @property
+    def _step(self) -> float:
+        return float(self.log_mean[1] - self.log_mean[0])
+
+    def _position(self, mean: F) -> F:
+        return np.asarray((np.log(np.maximum(mean, MEAN_FLOOR)) - self.log_mean[0]) / self._step)
+
+    def _cell(self, position: F) -> tuple[NDArray[np.intp], F]:
+        inside = np.clip(position, 0.0, len(self.log_mean) - 1.0)
+        lower = np.minimum(inside.astype(np.intp), len(self.log_mean) - 2)
+        return lower, inside - lower
 
 
 @dataclass(frozen=True, eq=False)

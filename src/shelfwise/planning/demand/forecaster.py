@@ -100,7 +100,7 @@ class _Singles:
     whole: NDArray[np.bool_]
 
     def quantiles(self, tails: Tails, chosen: NDArray[np.intp]) -> F:
-        out = tails.quantiles(self.mean, self.spread, 1.0)[..., chosen]
+        out = tails.quantiles(self.mean.T, self.spread.T, np.ones(self.mean.shape[1])).transpose(1, 0, 2)[..., chosen]
         out = np.maximum.accumulate(np.maximum(out, 0.0), axis=-1)
         out *= (self.mean > 0)[..., None]
         return round_whole(out.transpose(1, 0, 2), self.whole).transpose(1, 0, 2) * self.unit[:, None, None]
@@ -187,15 +187,14 @@ def _shard(panel: Panel, horizon: int, calibration: Calibration) -> dict[str, ND
     open_days = _open_days(panel, horizon)
     ahead = weekday[np.arange(horizon) % WEEK] * open_days
     running = np.cumsum(ahead, axis=0)
-    total = np.empty((horizon, history.count, len(calibration.levels)))
-    for k in range(horizon):
-        mean = level * running[k]
-        wide = spread(mean, running[k], level, seen[-1], dispersion, tails, certainty)
-        total[k] = tails.quantiles(mean, wide, float(k + 1)) * (mean > 0)[:, None]
+    expected = level * running
+    wide = spread(expected, running, level, seen[-1], dispersion, tails, certainty)
+    total = tails.quantiles(expected, wide, np.arange(1.0, horizon + 1)) * (expected > 0)[..., None]
     total = np.maximum.accumulate(np.maximum.accumulate(np.maximum(total, 0.0), axis=0), axis=2)
     wide = spread(level * ahead, ahead, level, seen[-1], dispersion, tails, certainty)
     mean = level * ahead * history.unit
-    coverage, number, error = _confidence(windows, seen, certainty, panel, calibration, horizon)
+    pattern = classify(panel)
+    coverage, number, error = _confidence(windows, seen, certainty, panel.whole, pattern, calibration, horizon)
     return {
         "mean": mean.T,
         "baseline": (level * open_days * history.unit).T,
@@ -206,7 +205,7 @@ def _shard(panel: Panel, horizon: int, calibration: Calibration) -> dict[str, ND
         "unit": history.unit,
         "short": history.observed < SHORT_HISTORY_DAYS,
         "model": _names(windows.weights[:, -1], history.observed),
-        "pattern": np.array(PATTERNS)[classify(panel)],
+        "pattern": np.array(PATTERNS)[pattern],
         "coverage": coverage,
         "windows": number,
         "error": error,
@@ -229,15 +228,17 @@ def _names(weights: F, observed: F) -> NDArray[np.str_]:
 
 
 def _confidence(
-    windows: Windows, seen: F, certainty: F, panel: Panel, calibration: Calibration, horizon: int
+    windows: Windows,
+    seen: F,
+    certainty: F,
+    whole: NDArray[np.bool_],
+    pattern: NDArray[np.intp],
+    calibration: Calibration,
+    horizon: int,
 ) -> tuple[F, NDArray[np.int64], F]:
     """Coverage (n, H, q), own windows (n, H) and relative error (n, H) from windows later than the early tails."""
-    origins_after = windows.origins >= windows.origins[-1] + 1 - calibration.split_weeks if len(windows.origins) else []
-    later = np.broadcast_to(np.asarray(origins_after, dtype=bool), (len(windows.days), len(windows.origins)))
-    hits, number, error = window_hits(
-        windows, seen, certainty, panel.whole, calibration.early_tails, later, calibration.levels
-    )
-    pattern = classify(panel)
+    split = int(windows.origins[-1]) + 1 - calibration.split_weeks if len(windows.origins) else 0
+    hits, number, error = window_hits(windows, seen, certainty, whole, calibration.early_tails, split)
     panel_hits, panel_windows = calibration.class_hits.sum(axis=0), calibration.class_windows.sum(axis=0)
     panel_share = panel_hits / np.maximum(panel_windows, 1.0)[:, None]
     class_windows = calibration.class_windows

@@ -77,10 +77,8 @@ def lay_out(panel: Panel) -> History:
 
 def ordered_sum(array: F) -> F:
     """Sum over the first axis, term by term: the same for a product alone as in a batch."""
-    total: F = np.zeros(array.shape[1:])
-    for term in array:
-        total += term
-    return total
+    # numpy's own sum adds pairwise or in order depending on how many products there are; cumsum always in order.
+    return np.asarray(np.cumsum(array, axis=0)[-1])
 
 
 def weekday_shape(history: History, panel_shape: F | None) -> F:

@@ -33,17 +33,20 @@ def rates(history: History, weekday: F, prior: Prior) -> tuple[F, F]:
     """
     exposure = history.exposure * weekday[None]
     seen = np.cumsum(_over_days(history.exposure, 1.0), axis=0)
-    out = np.empty((len(HALF_LIVES), history.weeks, history.count))
-    for k in range(len(HALF_LIVES) - 1, -1, -1):
-        decay = 0.5 ** (1.0 / HALF_LIVES[k])
-        sold = _recurse(_over_days(history.sales, decay), decay)
-        exposed = _recurse(_over_days(exposure, decay), decay)
-        if k == len(HALF_LIVES) - 1:
-            out[k] = (sold + prior.shape) / (exposed + prior.shape / prior.mean)
-        else:
-            # One pseudo-day of the next longer memory: a rate exists from the first day on, and never 0 / 0.
-            out[k] = (sold + out[k + 1]) / (exposed + 1.0)
-    return out, seen
+    out = np.empty((2, len(HALF_LIVES), history.weeks, history.count))
+    for k, life in enumerate(HALF_LIVES):
+        out[0, k] = _over_days(history.sales, 0.5 ** (1.0 / life))
+        out[1, k] = _over_days(exposure, 0.5 ** (1.0 / life))
+    carry = np.array([0.5 ** (WEEK / life) for life in HALF_LIVES])[:, None]
+    for week in range(1, history.weeks):
+        out[:, :, week] += carry * out[:, :, week - 1]
+    sold, exposed = out
+    rate = sold
+    rate[-1] = (sold[-1] + prior.shape) / (exposed[-1] + prior.shape / prior.mean)
+    for k in range(len(HALF_LIVES) - 2, -1, -1):
+        # One pseudo-day of the next longer memory: a rate exists from the first day on, and never 0 / 0.
+        rate[k] = (sold[k] + rate[k + 1]) / (exposed[k] + 1.0)
+    return rate, seen
 
 
 def _over_days(array: F, decay: float) -> F:
@@ -52,11 +55,3 @@ def _over_days(array: F, decay: float) -> F:
         total *= decay
         total += array[:, day]
     return total
-
-
-def _recurse(weekly: F, decay: float) -> F:
-    carry = decay**WEEK
-    out = weekly
-    for week in range(1, len(out)):
-        out[week] += carry * out[week - 1]
-    return out

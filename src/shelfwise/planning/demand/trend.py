@@ -14,7 +14,7 @@ MIN_DAYS = 14
 MIN_SELLING_DAYS = 8
 MIN_CHANGE = 0.10
 FULL_SHARE = 0.95
-WEEKDAY_PRIOR_DAYS = 4.0
+WEEKDAY_PRIOR_DAYS = 8.0
 MAX_LAG = 10
 
 
@@ -104,7 +104,7 @@ def _mann_kendall(series: F, residuals: F) -> float:
 
 
 def _effective_ratio(residuals: F) -> float:
-    """Ratio n / n* of Hamed and Rao (their equation 11), over significant rank autocorrelations of the detrended series.
+    """Ratio n / n* of Hamed and Rao (equation 11), over significant rank autocorrelations of the detrended series.
 
     Never below 1: a negative autocorrelation found by chance must not make a test more eager.
     """

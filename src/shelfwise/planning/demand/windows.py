@@ -41,11 +41,6 @@ class Windows:
     weights: F
     level: F
 
-    @property
-    def mean(self) -> F:
-        """(G, B, n) expected units of each window, from the rate at its origin."""
-        return self.level[None, :-1] * self.exposure
-
 
 def roll(
     history: History, weekday: F, rate: F, seen: F, days: NDArray[np.intp], merit: F, max_origins: int = MAX_ORIGINS
@@ -55,16 +50,14 @@ def roll(
     origins = np.arange(max(0, last - max_origins), last, dtype=np.intp)
     sold, exposed, normal = _running(history, weekday)
     begin = (origins + 1) * WEEK
-    shape = (len(days), len(origins), history.count)
-    actual, exposure, usable = np.empty(shape), np.empty(shape), np.empty(shape, dtype=bool)
     enough = seen[origins] >= SHORT_HISTORY_DAYS
-    for g, length in enumerate(days):
-        finish = np.minimum(begin + length, history.weeks * WEEK)
-        inside = (begin + length <= history.weeks * WEEK)[:, None]
-        actual[g] = sold[finish] - sold[begin]
-        exposure[g] = exposed[finish] - exposed[begin]
-        full = normal[finish] - normal[begin]
-        usable[g] = inside & enough & (exposure[g] >= USABLE_SHARE * full) & (exposure[g] > 0)
+    length = days[:, None]
+    inside = begin + length <= history.weeks * WEEK
+    finish = np.minimum(begin + length, history.weeks * WEEK)
+    actual = sold[finish] - sold[begin]
+    exposure = exposed[finish] - exposed[begin]
+    full = normal[finish] - normal[begin]
+    usable = inside[..., None] & enough & (exposure >= USABLE_SHARE * full) & (exposure > 0)
     weights = _weights(history, rate, sold, exposed, origins, merit)
     level = np.zeros((len(origins) + 1, history.count))
     at = np.append(origins, last)
