@@ -1,0 +1,229 @@
+"""Sales, put together: the one place where its parts meet its settings."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import NamedTuple
+
+from litestar import Litestar
+from prometheus_client import CollectorRegistry
+
+from shelfwise.platform.auth import TokenRules, TokenVerifier
+from shelfwise.platform.database import Database
+from shelfwise.platform.edge import Edge
+from shelfwise.platform.health import Check, Component, Readiness, health_router
+from shelfwise.platform.migrate import current_revision, head_revision
+from shelfwise.platform.outbox import Relay
+from shelfwise.platform.service_tokens import ClientCredentialsTokens, MintedServiceTokens, ServiceTokens
+from shelfwise.platform.settings import SettingsError, shared_secret
+from shelfwise.platform.telemetry import HttpMetrics
+from shelfwise.platform.web import create_application
+from shelfwise.sales.analytics.endpoints import analytics_router
+from shelfwise.sales.analytics.service import AnalyticsService
+from shelfwise.sales.booking.service import BookingService
+from shelfwise.sales.config import SalesSettings
+from shelfwise.sales.orders.endpoints import orders_router
+from shelfwise.sales.orders.service import OrdersService
+from shelfwise.sales.orders.tasks import InventoryDelivery
+from shelfwise.sales.peers import Peers
+from shelfwise.sales.product_refs.endpoints import product_refs_router
+from shelfwise.sales.product_refs.service import ProductRefsService
+from shelfwise.sales.tables import MIGRATIONS, OUTBOX
+
+_DESCRIPTION = "Records what is sold, analyses it and forecasts demand."
+#: An outbox that has not moved for so long wants an operator's eye.
+_LAG_SECONDS = 60.0
+
+Clock = Callable[[], datetime]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Sales:
+    """The service without HTTP, as the command line uses it."""
+
+    settings: SalesSettings
+    database: Database
+    relay: Relay
+    product_refs: ProductRefsService
+    booking: BookingService
+    orders: OrdersService
+    analytics: AnalyticsService
+    peers: Peers
+    relay_database: Database
+    clock: Clock
+
+    async def aclose(self) -> None:
+        """Closes connections; nothing can be asked afterwards."""
+        await self.peers.aclose()
+        await self.database.dispose()
+        if self.relay_database is not self.database:
+            await self.relay_database.dispose()
+
+
+class Application(NamedTuple):
+    """What a server serves, and the switch that says that it drains."""
+
+    asgi: Edge
+    readiness: Readiness
+
+
+def compose(settings: SalesSettings, *, clock: Clock = _utc_now) -> Sales:
+    """The service's parts, connected. Opens no connection and runs no migration by itself."""
+    database = _database(settings, settings.database_url)
+    relay_url = settings.SALES_RELAY_URL
+    # On SQLite the relay must share the process's one queue of writers.
+    relay_database = database if relay_url is None else _database(settings, relay_url)
+    peers = Peers(settings.INVENTORY_SERVICE_URL)
+    delivery = InventoryDelivery(peers.post_to_inventory, service_tokens(settings, peers))
+    relay = Relay(relay_database, OUTBOX, delivery, clock=clock)
+    product_refs = ProductRefsService(database, clock)
+    booking = BookingService(database, product_refs, clock=clock, wake=relay.wake)
+    product_refs.when_changed(booking.resolve_unresolved)
+    return Sales(
+        settings=settings,
+        database=database,
+        relay=relay,
+        product_refs=product_refs,
+        booking=booking,
+        orders=OrdersService(database, product_refs, booking, clock=clock),
+        analytics=AnalyticsService(database, product_refs, clock=clock),
+        peers=peers,
+        relay_database=relay_database,
+        clock=clock,
+    )
+
+
+def create_app(settings: SalesSettings | None = None, *, clock: Clock = _utc_now) -> Application:
+    """The service as an ASGI application; its lifespan runs the relay. Settings are read here, once.
+
+    Raises:
+        SettingsError: the settings do not allow a start.
+    """
+    settings = SalesSettings() if settings is None else settings
+    sales = compose(settings, clock=clock)
+    registry = CollectorRegistry()
+    readiness = Readiness()
+    release = version("shelfwise")
+
+    @asynccontextmanager
+    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
+        await asyncio.to_thread(sales.peers.warm_up)
+        relaying = asyncio.create_task(sales.relay.run())
+        try:
+            yield
+        finally:
+            relaying.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await relaying
+            await sales.aclose()
+
+    asgi = create_application(
+        title="Shelfwise Sales",
+        version=release,
+        description=_DESCRIPTION,
+        settings=settings,
+        verifier=token_verifier(settings, sales.peers),
+        metrics=HttpMetrics(registry),
+        routes=[
+            product_refs_router(sales.product_refs),
+            orders_router(sales.orders, sales.booking),
+            analytics_router(sales.analytics),
+        ],
+        health=health_router(
+            service="sales",
+            version=release,
+            checks=health_checks(sales),
+            essential=frozenset({"database"}),
+            readiness=readiness,
+            registry=registry,
+        ),
+        dependencies={},
+        lifespan=lifespan,
+        import_paths=frozenset({"/api/sales/imports", "/api/sales/orders/bulk"}),
+    )
+    return Application(asgi, readiness)
+
+
+def token_verifier(settings: SalesSettings, peers: Peers) -> TokenVerifier:
+    """Verifies callers as the settings say."""
+    return TokenVerifier(
+        TokenRules(
+            secret=shared_secret(settings),
+            jwks_url=settings.AUTH_JWKS_URL,
+            issuer=settings.AUTH_ISSUER,
+            audience=settings.AUTH_AUDIENCE,
+            tenant_claim=settings.AUTH_TENANT_CLAIM,
+            tenants_claim=settings.AUTH_TENANTS_CLAIM,
+            scope_claim=settings.AUTH_SCOPE_CLAIM,
+            default_scopes=frozenset(settings.AUTH_DEFAULT_SCOPES.split()),
+        ),
+        fetch_json=peers.fetch_json,
+    )
+
+
+def service_tokens(settings: SalesSettings, peers: Peers) -> ServiceTokens:
+    """Where the relay gets its token: the identity provider when one is named, else the shared secret.
+
+    Raises:
+        SettingsError: there is neither.
+    """
+    if settings.SERVICE_TOKEN_URL is not None:
+        if settings.SERVICE_CLIENT_ID is None or settings.SERVICE_CLIENT_SECRET_FILE is None:
+            raise SettingsError("SERVICE_TOKEN_URL needs SERVICE_CLIENT_ID and SERVICE_CLIENT_SECRET_FILE.")
+        return ClientCredentialsTokens(
+            settings.SERVICE_TOKEN_URL,
+            client_id=settings.SERVICE_CLIENT_ID,
+            client_secret=settings.SERVICE_CLIENT_SECRET_FILE.read_text(encoding="utf-8").strip(),
+            audience=settings.AUTH_AUDIENCE,
+            post_form=peers.post_form,
+        )
+    secret = shared_secret(settings)
+    if secret is None:
+        raise SettingsError(
+            "With AUTH_JWKS_URL alone Sales cannot call Inventory: set SERVICE_TOKEN_URL, SERVICE_CLIENT_ID and "
+            "SERVICE_CLIENT_SECRET_FILE, or a shared AUTH_SECRET."
+        )
+    return MintedServiceTokens(
+        secret, subject="service:sales", audience=settings.AUTH_AUDIENCE, issuer=settings.AUTH_ISSUER
+    )
+
+
+def health_checks(sales: Sales) -> dict[str, Check]:
+    """The database with its schema's revision, and how far delivery to Inventory is behind."""
+
+    async def database() -> Component:
+        await sales.database.ping()
+        revision = await current_revision(MIGRATIONS, sales.settings.database_url)
+        wanted = head_revision(MIGRATIONS)
+        if revision != wanted:
+            return Component(
+                status="down",
+                error="Schema is at another revision: run `shelfwise migrate`.",
+                detail={"revision": revision, "wanted": wanted},
+            )
+        return Component(status="ok", detail={"revision": revision})
+
+    async def outbox() -> Component:
+        lag = await sales.relay.lag()
+        seconds = 0.0 if lag.oldest is None else max(0.0, (sales.clock() - lag.oldest).total_seconds())
+        detail = {"pending": lag.pending, "oldest_seconds": round(seconds, 1)}
+        return Component(status="degraded" if seconds > _LAG_SECONDS else "ok", detail=detail)
+
+    return {"database": database, "outbox": outbox}
+
+
+def _database(settings: SalesSettings, url: str) -> Database:
+    return Database(
+        url,
+        schema=MIGRATIONS.service,
+        pool_size=settings.DATABASE_POOL_SIZE,
+        busy_timeout_seconds=settings.DATABASE_BUSY_TIMEOUT_SECONDS,
+    )

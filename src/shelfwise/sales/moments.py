@@ -1,0 +1,34 @@
+"""When something was sold: an instant, or a local wall time read in the tenant's zone."""
+
+from datetime import UTC, date, datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+_FIRST_YEAR, _LAST_YEAR = 1970, 2199
+
+
+class Moment(NamedTuple):
+    """An instant in UTC and the tenant's business day that it falls on."""
+
+    instant: datetime
+    business_day: date
+
+
+def read_moment(text: str, zone: ZoneInfo) -> Moment:
+    """The moment that an ISO 8601 text names; without an offset it is the tenant's wall time.
+
+    A wall time that a clock change repeats means its first occurrence; one that it skips, the same time after it.
+
+    Raises:
+        ValueError: not a date and time, or outside the years 1970 to 2199.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{text[:40]!r} is not a date and time such as 2024-01-15T10:00:00Z") from error
+    if not _FIRST_YEAR < moment.year < _LAST_YEAR:
+        raise ValueError(f"the year {moment.year} is not between {_FIRST_YEAR} and {_LAST_YEAR}")
+    if moment.tzinfo is None:
+        return Moment(moment.replace(tzinfo=zone).astimezone(UTC), moment.date())
+    instant = moment.astimezone(UTC)
+    return Moment(instant, instant.astimezone(zone).date())
