@@ -107,20 +107,21 @@ class _Buyer:
         """Mean daily outflow of the ``HISTORY_DAYS`` before a day."""
         return max(0, self.demand[day + HISTORY_DAYS] - self.demand[day]) / HISTORY_DAYS
 
-    def position(self, day: int) -> int:
-        return self.balance + sum(delivery.quantity for delivery in self.deliveries if delivery.arrives > day)
+    def position(self) -> int:
+        """What is on the shelf and on its way."""
+        return self.opening + sum(delivery.quantity for delivery in self.deliveries) - self.sold
 
     def allowed(self, day: int) -> int | None:
         """Units that can still come in before the next stock-out; None when none is to come."""
         for stock_out in self.stock_outs:
             if stock_out.empty_from >= day:
-                return self.cumulative[stock_out.empty_from] - self.sold - self.position(day)
+                return self.cumulative[stock_out.empty_from] - self.sold - self.position()
         return None
 
     def order_size(self, day: int, least: int) -> int:
         """Up to the cover, at least ``least``; what a stock-out leaves over is never less than the MOQ."""
         mean = self.mean_demand(day) if day < self.last_review else 0.0
-        wanted = mean * (self.supplier.lead_time_days + self.cover_days) * 1.3 - self.position(day)
+        wanted = mean * (self.supplier.lead_time_days + self.cover_days) * 1.3 - self.position()
         size = self.whole_packs(max(self.product.moq, least, wanted))
         allowed = self.allowed(day)
         return size if allowed is None or allowed - size >= self.product.moq else allowed
@@ -136,7 +137,7 @@ class _Buyer:
         mean = self.mean_demand(day + 1)
         reorder_point = mean * (self.supplier.lead_time_days + 3) * 1.4
         allowed = self.allowed(day + 1)
-        if mean > 0 and self.position(day) <= reorder_point and (allowed is None or allowed > 0):
+        if mean > 0 and self.position() <= reorder_point and (allowed is None or allowed > 0):
             size = self.order_size(day + 1, 0)
             self.deliveries.append(Delivery(day, self.working_day_from(day + self.lead_time(day)), size))
 
