@@ -98,7 +98,8 @@ class Nodes:
         index = np.argmax(above, axis=1)
         rise = self.values[np.arange(len(self.values)), index] - self.values[:, 0]
         rate = np.log(self.levels[index] / self.levels[0])
-        return np.asarray(np.divide(rate, rise, out=np.full_like(rise, np.inf), where=rise > 0))
+        with np.errstate(over="ignore"):  # quantiles a subnormal apart are equal
+            return np.asarray(np.divide(rate, rise, out=np.full_like(rise, np.inf), where=rise > 0))
 
     def _fade_below(self, distance: F) -> F:
         with np.errstate(invalid="ignore"):

@@ -21,6 +21,7 @@ MAX_HORIZON = 365
 LENGTHS = (1, 2, 3, 5, 7, 10, 14, 21, 28, 42, 60, 90, 120, 180, 270, 365)
 MAX_ROWS = 2000  # a larger panel is represented by a sample: its tables are settled long before
 UNKNOWN_RATE, UNKNOWN_SHAPE = 1.0 / 30.0, 0.25  # a panel without any sale: one unit a month, give or take twice that
+CATEGORY_PRIOR_PRODUCTS = 2.0
 LATER_SHARE = 0.45
 GRID_STEP = 0.35
 MAX_WINDOWS = 20_000  # of one length: what the tables are fitted on
@@ -109,7 +110,7 @@ def group_prior(panel: Panel, rate_mean: float, group_rates: F) -> F:
 
 
 def _rate_prior(panel: Panel, history: History) -> tuple[float, float, F]:
-    """Gamma prior of daily rates by moments over products with four weeks; a category's mean is shrunk to it."""
+    """Gamma prior of daily rates, by moments over products with four weeks; a category is shrunk to it as a ratio."""
     recent = slice(max(0, history.weeks - 26), None)
     sold = history.sales[recent].sum(axis=(0, 1))
     exposed = history.exposure[recent].sum(axis=(0, 1))
@@ -125,8 +126,10 @@ def _rate_prior(panel: Panel, history: History) -> tuple[float, float, F]:
     if panel.groups is None:
         return mean, shape, none
     names, inverse = np.unique(panel.groups[known, 0], return_inverse=True)
-    total = np.bincount(inverse, rate) + 5.0 * mean
-    return mean, shape, np.stack([names.astype(float), total / (np.bincount(inverse) + 5.0)], axis=1)
+    count = np.bincount(inverse)
+    ratio = np.maximum(np.bincount(inverse, rate) / count / mean, 1e-3)
+    own = mean * ratio ** (count / (count + CATEGORY_PRIOR_PRODUCTS))
+    return mean, shape, np.stack([names.astype(float), own], axis=1)
 
 
 def _split(windows: Windows, weeks: int) -> int:

@@ -26,7 +26,7 @@ class Panel:
     groups: (n, g) whole numbers, category first, location second.
     price, promo: (n, T); stated price and promotion strength or flag.
     open: (T,) or (n, T) truth values; closed days are no evidence of missing demand.
-    end_of_life: (n,) dates (or None) from which a product is no longer sold.
+    end_of_life: (n,) dates from which a product is no longer sold (None: none is known).
 
     Inputs are copied and the copies are read-only. Raises ``ValueError`` that names the field.
     """
@@ -190,9 +190,7 @@ def _end_of_life(values: Sequence[date | None] | None, count: int) -> tuple[date
         return None
     if len(values) != count:
         raise ValueError(f"end_of_life: {len(values)} dates for {count} products")
-    return tuple(
-        None if day is None or bool(np.isnat(np.datetime64(day))) else _as_date("end_of_life", day) for day in values
-    )
+    return tuple(None if day is None else _as_date("end_of_life", day) for day in values)
 
 
 def _as_date(name: str, value: object) -> date:

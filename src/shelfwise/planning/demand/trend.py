@@ -97,7 +97,9 @@ def _mann_kendall(series: F, residuals: F) -> float:
     score = float(sum(np.sign(series[i + 1 :] - series[i]).sum() for i in range(count - 1)))
     _, ties = np.unique(series, return_counts=True)
     variance = (count * (count - 1) * (2 * count + 5) - float((ties * (ties - 1) * (2 * ties + 5)).sum())) / 18.0
-    variance *= _effective_ratio(residuals)
+    # What the weekday factors took from the data, in days, as a regression would count them.
+    fitted = 6.0 * count / (count + 7.0 * WEEKDAY_PRIOR_DAYS)
+    variance *= _effective_ratio(residuals) * count / (count - fitted)
     if score == 0.0 or variance <= 0.0:
         return 0.0
     return (score - (1.0 if score > 0 else -1.0)) / sqrt(variance)
