@@ -1,0 +1,116 @@
+"""Every default of the client, as frozen values.
+
+Names and numbers are the integration document's; what the document leaves open is said beside the field.
+Nothing here reads the environment: services pass their settings in.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Literal, Self
+
+HTTP2Mode = Literal["auto", "on", "off"]
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Retries after the first attempt, by what failed, and at most ``max_retries`` across classes.
+
+    The pause before retry n is uniform in [0, min(max_delay_seconds, base_delay_seconds * 2^(n-1))].
+    """
+
+    connect_timeout_retries: int = 3
+    network_error_retries: int = 3
+    server_error_retries: int = 2
+    max_retries: int = 3
+    base_delay_seconds: float = 0.05
+    max_delay_seconds: float = 1.0
+    max_cooldown_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetPolicy:
+    """Retries are at most ``ratio`` of the calls of a window plus ``reserve_per_second``.
+
+    Once two partitions called within the window, neither may spend more than ``partition_share`` of it.
+    """
+
+    ratio: float = 0.2
+    reserve_per_second: float = 3.0
+    window_seconds: float = 10.0
+    partition_share: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerPolicy:
+    """When an instance's breaker opens, and how it closes again.
+
+    A call is slow when it takes more than ``slow_fraction`` of its attempt timeout.
+    """
+
+    failure_ratio: float = 0.5
+    slow_ratio: float = 0.8
+    slow_fraction: float = 0.8
+    minimum_calls: int = 20
+    window_seconds: float = 10.0
+    consecutive_failures: int = 5
+    open_seconds: float = 5.0
+    max_open_seconds: float = 60.0
+    open_jitter: float = 0.1
+    half_open_probes: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class CachePolicy:
+    """The in-process response cache; Cache-Control of an answer goes before these defaults."""
+
+    enabled: bool = True
+    max_bytes: int = 16 * MEBIBYTE
+    max_entry_bytes: int = MEBIBYTE
+    ttl_seconds: float = 10.0
+    not_found_ttl_seconds: float = 5.0
+    ttl_jitter: float = 0.1
+    stale_while_revalidate_seconds: float = 30.0
+    stale_if_error_seconds: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a client behaves; the defaults are the document's for :class:`HTTPClient`.
+
+    ``attempt_timeout_seconds`` None means that one attempt may take all the time that is left.
+    """
+
+    total_timeout_seconds: float = 30.0
+    attempt_timeout_seconds: float | None = None
+    connect_timeout_seconds: float = 10.0
+    max_connections: int = 100
+    max_keepalive: int = 20
+    http2: HTTP2Mode = "auto"
+    follow_redirects: bool = True
+    max_redirects: int = 5
+    max_body_bytes: int = 10 * MEBIBYTE
+    proxy: str | None = None
+    tls_ca_cert: bytes | None = None
+    tls_client_cert: bytes | None = None
+    tls_client_key: bytes | None = None
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    budget: BudgetPolicy = field(default_factory=BudgetPolicy)
+    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
+    cache: CachePolicy = field(default_factory=CachePolicy)
+
+    def for_service(
+        self,
+        *,
+        call_timeout_seconds: float = 2.0,
+        attempt_timeout_seconds: float = 0.5,
+        connect_timeout_seconds: float = 0.25,
+    ) -> Self:
+        """This policy narrowed to calls of one service on the same network; follows no redirect."""
+        total = min(self.total_timeout_seconds, call_timeout_seconds)
+        return replace(
+            self,
+            total_timeout_seconds=total,
+            attempt_timeout_seconds=min(total, attempt_timeout_seconds),
+            connect_timeout_seconds=min(self.connect_timeout_seconds, connect_timeout_seconds),
+            follow_redirects=False,
+        )

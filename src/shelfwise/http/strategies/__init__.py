@@ -1,0 +1,1 @@
+"""The rules of resilience as small state machines: no I/O, clock and random generator passed in."""
