@@ -88,7 +88,8 @@ class Calibration:
 
     weekday: (7,) the panel's factor from Monday to Sunday. rate_mean, rate_shape: gamma prior of daily rates;
     group_rates: (categories, 2) category and its mean rate. merit: (K,) relative error of the memories.
-    growth: (G,) actual / expected of the panel's recent totals, damped. tails: fitted on all windows;
+    drift: actual over expected of the panel's recent four-week totals, damped: what its means were short of.
+    tails: fitted on all windows (their quantiles know the drift already);
     early_tails: fitted on the windows that closed before ``split_weeks`` before the end, by which coverage of later
     windows is measured. class_hits (patterns, G, q), class_windows (patterns, G): that measurement;
     class_error (patterns, G, 2): sum of absolute errors and of sales.
@@ -103,7 +104,7 @@ class Calibration:
     rate_shape: float
     group_rates: F
     merit: F
-    growth: F
+    drift: float
     tails: Tails
     early_tails: Tails
     class_hits: F

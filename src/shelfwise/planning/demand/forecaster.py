@@ -150,7 +150,11 @@ def forecast(
         confidence_windows=joined["windows"],
         expected_error=joined["error"],
         short_history=joined["short"],
-        explanation={"level": joined["baseline"], "weekday": joined["mean"] - joined["baseline"]},
+        explanation={
+            "level": joined["baseline"],
+            "trend": joined["drift"],
+            "weekday": joined["mean"] - joined["baseline"] - joined["drift"],
+        },
         unused=unused,
         _single=single,
     )
@@ -192,12 +196,14 @@ def _shard(panel: Panel, horizon: int, calibration: Calibration) -> dict[str, ND
     total = tails.quantiles(expected, wide, np.arange(1.0, horizon + 1)) * (expected > 0)[..., None]
     total = np.maximum.accumulate(np.maximum.accumulate(np.maximum(total, 0.0), axis=0), axis=2)
     wide = spread(level * ahead, ahead, level, seen[-1], dispersion, tails, certainty)
-    mean = level * ahead * history.unit
+    baseline = level * open_days * history.unit
+    mean = level * ahead * history.unit * calibration.drift
     pattern = classify(panel)
     coverage, number, error = _confidence(windows, seen, certainty, panel.whole, pattern, calibration, horizon)
     return {
         "mean": mean.T,
-        "baseline": (level * open_days * history.unit).T,
+        "baseline": baseline.T,
+        "drift": (baseline * (calibration.drift - 1.0)).T,
         "total_mean": np.cumsum(mean, axis=0).T,
         "total": (round_whole(total, panel.whole) * history.unit[:, None]).transpose(1, 0, 2),
         "single_mean": (level * ahead).T,

@@ -20,7 +20,7 @@ F = NDArray[np.float64]
 WEEK = 7
 MAX_WEEKS = 157  # three years: two full seasons and the longest memory of any rate
 CLOSED = 0.004  # a weekday with less than this share of an average day's sales in the whole panel is closed
-WEEKDAY_PRIOR_UNITS = 60.0
+WEEKDAY_PRIOR_UNITS = 120.0
 SHORT_HISTORY_DAYS = 14
 
 

@@ -11,7 +11,7 @@ from shelfwise.planning.demand.windows import Windows
 
 F = NDArray[np.float64]
 OWN_LENGTHS = (7, 14, 28)  # windows from which a product's own dispersion is taken
-OWN_PRIOR_WINDOWS = 12.0
+OWN_PRIOR_WINDOWS = 40.0
 OWN_CAP = 16.0  # one squared standardised error counts at most this much: one flood is no habit
 CLUMPING = 3.0  # variance of daily demand over its mean, where a short history says nothing better
 SETTLED_DAYS = 56.0  # with this much history the rate's own uncertainty is part of the measured errors

@@ -17,8 +17,8 @@ from shelfwise.planning.demand.smoothing import HALF_LIVES
 F = NDArray[np.float64]
 SCORED_DAYS = 14  # memories are judged by sums of two weeks: what an order covers, not single days
 SCORED_WEEKS = SCORED_DAYS // WEEK
-WEIGHT_PRIOR_WINDOWS = 12.0
-WEIGHT_POWER = 6.0
+WEIGHT_PRIOR_WINDOWS = 5.0
+WEIGHT_POWER = 5.0
 MAX_ORIGINS = 104
 WARM_UP_WEEKS = 4
 USABLE_SHARE = 0.7  # a window counts when this share of its normal exposure was observed
