@@ -1,0 +1,388 @@
+"""Inventory's client of the Sales service.
+
+:class:`SalesClient` is the instance: it calls Sales through ``shelfwise.http``, decodes each answer straight into its
+contract type, and degrades as documented when Sales cannot be asked. :class:`SalesServiceClient` is the integration
+document's face: four class methods on a process-default instance.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+from shelfwise.contracts.analytics import (
+    AnalyticsAnswer,
+    AnalyticsQuery,
+    SalesData,
+    SalesSummary,
+    TopSellingProduct,
+)
+from shelfwise.contracts.events import CatalogueRefs, RefsAnswer
+from shelfwise.contracts.forecasts import DemandForecast, ForecastAnswer, ForecastQuery
+from shelfwise.http import ClientStats, HTTPClientError, InvalidRoute, Policy, Reply, ServiceClient
+from shelfwise.http.policy import CachePolicy
+from shelfwise.inventory.clients.errors import FailureText, SalesUnavailableError, refusal, unavailable
+from shelfwise.inventory.config import Settings
+
+T = TypeVar("T")
+_ENCODER = msgspec.json.Encoder()
+_REFS_SECONDS = 10.0
+_SUCCESS = range(200, 300)
+ANALYTICS = "/api/sales/products/{product_id}/analytics"
+FORECAST = "/api/sales/products/{product_id}/forecast"
+TOP = "/api/sales/products/top"
+SUMMARY = "/api/sales/summary"
+ANALYTICS_QUERY = "/api/sales/analytics/query"
+FORECASTS_QUERY = "/api/sales/forecasts/query"
+PRODUCT_REFS = "/api/sales/product-refs"
+
+
+class NoTopSellers(list[TopSellingProduct]):
+    """The empty list that stands for top sellers when Sales could not be asked; ``error`` says why."""
+
+    def __init__(self, error: FailureText) -> None:
+        super().__init__()
+        self.error = error
+
+
+class _Answer(Generic[T]):
+    """A decoded answer; None for a 404. ``stale_seconds`` is its age when Sales could not be asked anew."""
+
+    __slots__ = ("stale_seconds", "value")
+
+    def __init__(self, value: T | None, stale_seconds: int | None) -> None:
+        self.value = value
+        self.stale_seconds = stale_seconds
+
+
+class SalesClient:
+    """Asks Sales, for one tenant at a time. ``auth_token`` may come with or without ``Bearer ``."""
+
+    def __init__(self, http: ServiceClient, background: ServiceClient | None = None) -> None:
+        """``background`` carries what nobody waits for, with more time and a breaker of its own."""
+        self._http = http
+        self._background = background if background is not None else http
+        self._sales_data = msgspec.json.Decoder(SalesData)
+        self._forecast = msgspec.json.Decoder(DemandForecast)
+        self._top = msgspec.json.Decoder(list[TopSellingProduct])
+        self._summary = msgspec.json.Decoder(SalesSummary)
+        self._analytics_answer = msgspec.json.Decoder(AnalyticsAnswer)
+        self._forecast_answer = msgspec.json.Decoder(ForecastAnswer)
+        self._refs_answer = msgspec.json.Decoder(RefsAnswer)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "SalesClient":
+        """A client of SALES_SERVICE_URL with the settings' time, pool and cache."""
+        policy = Policy(
+            total_timeout_seconds=float(settings.HTTP_CLIENT_TIMEOUT),
+            max_connections=settings.HTTP_CLIENT_MAX_CONNECTIONS,
+            max_keepalive=settings.HTTP_CLIENT_MAX_KEEPALIVE,
+            http2=settings.HTTP_CLIENT_HTTP2,
+            max_body_bytes=settings.HTTP_CLIENT_MAX_BODY_BYTES,
+            proxy=settings.HTTP_CLIENT_PROXY,
+            cache=CachePolicy(enabled=settings.HTTP_CLIENT_CACHE_ENABLED),
+        )
+        seconds = policy.total_timeout_seconds
+        patient = policy.for_service(call_timeout_seconds=seconds, attempt_timeout_seconds=seconds)
+        prompt = policy.for_service(call_timeout_seconds=settings.SALES_CALL_TIMEOUT_SECONDS)
+        return cls(
+            ServiceClient(settings.SALES_SERVICE_URL, prompt, name="sales"),
+            ServiceClient(settings.SALES_SERVICE_URL, patient, name="sales-background"),
+        )
+
+    async def product_sales_data(self, *, product_id: str, tenant_id: str, days: int, auth_token: str) -> SalesData:
+        """Sales of a product; a product that Sales does not know has not sold yet."""
+        try:
+            answer = await self._get(
+                ANALYTICS, self._sales_data, tenant_id, auth_token, {"days": days}, {"product_id": product_id}
+            )
+        except SalesUnavailableError as error:
+            return {**no_sales(product_id, days), "error": error.text, "degraded": True}
+        if answer.value is None:
+            return no_sales(product_id, days)
+        if answer.stale_seconds is not None:
+            return {**answer.value, "stale": True, "age_seconds": answer.stale_seconds}
+        return answer.value
+
+    async def product_demand_forecast(
+        self, *, product_id: str, tenant_id: str, forecast_days: int, auth_token: str, service_level: float | None
+    ) -> DemandForecast:
+        """Forecast of a product; without an answer its figures are null."""
+        params: dict[str, int | float] = {"forecast_days": forecast_days}
+        if service_level is not None:
+            params["service_level"] = service_level
+        try:
+            answer = await self._get(
+                FORECAST, self._forecast, tenant_id, auth_token, params, {"product_id": product_id}
+            )
+        except SalesUnavailableError as error:
+            return {**no_forecast(product_id, forecast_days), "error": error.text, "degraded": True}
+        if answer.value is None:
+            return {**no_forecast(product_id, forecast_days), "notes": ["Sales does not know this product yet."]}
+        if answer.stale_seconds is not None:
+            return {**answer.value, "stale": True, "age_seconds": answer.stale_seconds}
+        return answer.value
+
+    async def top_selling_products(
+        self, *, tenant_id: str, days: int, limit: int, auth_token: str
+    ) -> list[TopSellingProduct]:
+        """Top sellers; raises SalesUnavailableError, since a list has no place to say that it is a default."""
+        answer = await self._get(TOP, self._top, tenant_id, auth_token, {"days": days, "limit": limit})
+        return answer.value or []
+
+    async def sales_summary(self, *, tenant_id: str, days: int, auth_token: str) -> SalesSummary:
+        """All sales together."""
+        try:
+            answer = await self._get(SUMMARY, self._summary, tenant_id, auth_token, {"days": days})
+        except SalesUnavailableError as error:
+            return {**no_summary(), "error": error.text, "degraded": True}
+        return answer.value if answer.value is not None else no_summary()
+
+    async def analytics(
+        self, *, product_ids: Sequence[str], tenant_id: str, days: int, auth_token: str
+    ) -> AnalyticsAnswer:
+        """Sales of up to 1,000 products in one call; raises SalesUnavailableError."""
+        body = AnalyticsQuery(product_ids=list(product_ids), days=days)
+        return await self._query(self._http, ANALYTICS_QUERY, body, self._analytics_answer, tenant_id, auth_token)
+
+    async def forecasts(
+        self, query: ForecastQuery, *, tenant_id: str, auth_token: str, in_background: bool = False
+    ) -> ForecastAnswer:
+        """Forecasts of up to 1,000 products in one call; raises SalesUnavailableError.
+
+        A run ``in_background`` may wait longer than a request.
+        """
+        http = self._background if in_background else self._http
+        return await self._query(http, FORECASTS_QUERY, query, self._forecast_answer, tenant_id, auth_token)
+
+    async def post_refs(self, tenant_id: str, refs: CatalogueRefs, *, auth_token: str, idempotency_key: str) -> None:
+        """Publishes tenants and products; raises when Sales did not take them."""
+        reply = await _call(
+            self._background,
+            "POST",
+            PRODUCT_REFS,
+            tenant_id,
+            auth_token,
+            body=_ENCODER.encode(refs),
+            headers={"Content-Type": "application/json", "Idempotency-Key": idempotency_key},
+            timeout=_REFS_SECONDS,
+        )
+        if reply.status not in _SUCCESS:
+            raise refusal(reply)
+        _decode(self._refs_answer, reply)
+
+    def stats(self) -> ClientStats:
+        """Breaker, latencies and cache of the calls so far."""
+        return self._http.stats()
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        await self._http.aclose()
+        if self._background is not self._http:
+            await self._background.aclose()
+
+    async def _get(
+        self,
+        route: str,
+        decoder: "msgspec.json.Decoder[T]",
+        tenant_id: str,
+        auth_token: str,
+        params: Mapping[str, int | float],
+        parts: Mapping[str, str] | None = None,
+    ) -> _Answer[T]:
+        try:
+            reply = await _call(self._http, "GET", route, tenant_id, auth_token, params=params, parts=parts)
+        except InvalidRoute:
+            # An id that cannot stand in a path is nobody's.
+            return _Answer(None, None)
+        if reply.status == 404:
+            return _Answer(None, None)
+        if reply.status not in _SUCCESS:
+            raise refusal(reply)
+        stale = int(reply.cache.age_seconds) if reply.cache.stale_reason == "error" else None
+        return _Answer(_decode(decoder, reply), stale)
+
+    async def _query(
+        self,
+        http: ServiceClient,
+        route: str,
+        body: msgspec.Struct,
+        decoder: "msgspec.json.Decoder[T]",
+        tenant_id: str,
+        auth_token: str,
+    ) -> T:
+        reply = await _call(
+            http,
+            "POST",
+            route,
+            tenant_id,
+            auth_token,
+            body=_ENCODER.encode(body),
+            headers={"Content-Type": "application/json"},
+            safe=True,
+        )
+        if reply.status not in _SUCCESS:
+            raise refusal(reply)
+        return _decode(decoder, reply)
+
+
+async def _call(
+    http: ServiceClient,
+    method: str,
+    route: str,
+    tenant_id: str,
+    auth_token: str,
+    *,
+    params: Mapping[str, int | float] | None = None,
+    parts: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    safe: bool = False,
+    timeout: float | None = None,  # noqa: ASYNC109 - becomes the call's deadline
+) -> Reply:
+    token = bare_token(auth_token)
+    try:
+        return await http.call(
+            method,
+            route,
+            parts=parts,
+            params=params,
+            headers={"Authorization": f"Bearer {token}", "X-Tenant-ID": tenant_id, **(headers or {})},
+            body=body,
+            partition=tenant_id,
+            subject=hashlib.sha256(token.encode()).digest(),
+            safe=safe,
+            timeout=timeout,
+        )
+    except HTTPClientError as error:
+        raise unavailable(error) from error
+
+
+def bare_token(auth_token: str) -> str:
+    """The token without ``Bearer ``."""
+    kind, _, token = auth_token.strip().partition(" ")
+    return token.strip() if kind.lower() == "bearer" else auth_token.strip()
+
+
+def no_sales(product_id: str, days: int) -> SalesData:
+    """The document's figures of a product of which no sale is known."""
+    return SalesData(
+        product_id=product_id,
+        total_quantity_sold=0,
+        total_revenue=0.0,
+        average_daily_sales=0.0,
+        sales_trend="unknown",
+        last_sale_date=None,
+        period_days=days,
+    )
+
+
+def no_forecast(product_id: str, forecast_days: int) -> DemandForecast:
+    """The document's figures of a product without a forecast."""
+    return DemandForecast(
+        product_id=product_id,
+        forecast_days=forecast_days,
+        predicted_demand=None,
+        confidence_level=None,
+        recommended_stock_level=None,
+    )
+
+
+def no_summary() -> SalesSummary:
+    """The document's figures of a period without sales."""
+    return SalesSummary(total_orders=0, total_revenue=0.0, total_items_sold=0, average_order_value=None)
+
+
+def _decode(decoder: "msgspec.json.Decoder[T]", reply: Reply) -> T:
+    try:
+        return decoder.decode(reply.body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise SalesUnavailableError("Bad answer") from error
+
+
+class SalesServiceClient:
+    """The integration document's client: class methods on a process-default :class:`SalesClient`.
+
+    The default is made from the environment's settings by the first call of an event loop; ``create_app`` replaces
+    it by the application's own (``use``) until the application stops (``forget``).
+    """
+
+    _in_use: ClassVar[SalesClient | None] = None
+    _lazy: ClassVar["WeakKeyDictionary[asyncio.AbstractEventLoop, SalesClient]"] = WeakKeyDictionary()
+
+    @classmethod
+    async def get_product_sales_data(
+        cls, *, product_id: str, tenant_id: str, days: int = 30, auth_token: str
+    ) -> SalesData:
+        """Sales analytics of a product over the last ``days`` complete business days."""
+        return await cls.default().product_sales_data(
+            product_id=product_id, tenant_id=tenant_id, days=days, auth_token=auth_token
+        )
+
+    @classmethod
+    async def get_product_demand_forecast(
+        cls,
+        *,
+        product_id: str,
+        tenant_id: str,
+        forecast_days: int = 30,
+        auth_token: str,
+        service_level: float | None = None,
+    ) -> DemandForecast:
+        """Demand forecast of a product; ``service_level`` None is Sales' default, .95."""
+        return await cls.default().product_demand_forecast(
+            product_id=product_id,
+            tenant_id=tenant_id,
+            forecast_days=forecast_days,
+            auth_token=auth_token,
+            service_level=service_level,
+        )
+
+    @classmethod
+    async def get_top_selling_products(
+        cls, *, tenant_id: str, days: int = 30, limit: int = 10, auth_token: str
+    ) -> list[TopSellingProduct]:
+        """Top sellers of the last ``days`` complete business days; empty when Sales cannot be asked."""
+        try:
+            return await cls.default().top_selling_products(
+                tenant_id=tenant_id, days=days, limit=limit, auth_token=auth_token
+            )
+        except SalesUnavailableError as error:
+            return NoTopSellers(error.text)
+
+    @classmethod
+    async def get_sales_summary(cls, *, tenant_id: str, days: int = 30, auth_token: str) -> SalesSummary:
+        """All sales of the last ``days`` complete business days."""
+        return await cls.default().sales_summary(tenant_id=tenant_id, days=days, auth_token=auth_token)
+
+    @classmethod
+    def default(cls) -> SalesClient:
+        """The client that the class methods use."""
+        if cls._in_use is not None:
+            return cls._in_use
+        loop = asyncio.get_running_loop()
+        client = cls._lazy.get(loop)
+        if client is None:
+            client = cls._lazy[loop] = SalesClient.from_settings(Settings())
+        return client
+
+    @classmethod
+    def use(cls, client: SalesClient) -> None:
+        """Makes ``client`` the default of this process."""
+        cls._in_use = client
+
+    @classmethod
+    def forget(cls, client: SalesClient) -> None:
+        """Lets go of ``client`` when it is the default; it is not closed."""
+        if cls._in_use is client:
+            cls._in_use = None
+
+    @classmethod
+    async def aclose(cls) -> None:
+        """Closes the connections that the first call of this event loop opened."""
+        client = cls._lazy.pop(asyncio.get_running_loop(), None)
+        if client is not None:
+            await client.aclose()

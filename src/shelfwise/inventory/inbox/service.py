@@ -1,0 +1,141 @@
+"""What Sales' outbox delivers: each event has its effect once, and one that cannot be applied blocks nothing."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import msgspec
+import structlog
+
+from shelfwise.contracts.events import MAX_BATCH_EVENTS, EventsAnswer, RejectedEvent, SaleEvent
+from shelfwise.inventory.catalogue.service import product_costs
+from shelfwise.inventory.inbox.repository import InboxRepository, count_rejected
+from shelfwise.inventory.inbox.rules import SOURCE, RejectedError, check_known, movement_of
+from shelfwise.inventory.stock.rules import Movement, is_before_opening
+from shelfwise.inventory.stock.service import Ledger
+from shelfwise.inventory.tenants.service import location_kinds, require_tenant
+from shelfwise.platform.database import Database
+from shelfwise.platform.tenancy import business_day
+
+logger = structlog.get_logger("shelfwise.inbox")
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(SaleEvent)
+
+Progress = Callable[[int], None]
+
+
+@dataclass(slots=True)
+class _Sorted:
+    """A batch, sorted by what becomes of each event."""
+
+    apply: list[Movement] = field(default_factory=list)
+    outcomes: dict[str, str] = field(default_factory=dict)
+    rejected: list[tuple[SaleEvent, str]] = field(default_factory=list)
+    duplicates: int = 0
+
+
+class InboxService:
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def take(self, tenant_id: str, events: Sequence[SaleEvent]) -> EventsAnswer:
+        """Applies the events that are new. A recorded sale has happened: it is applied whatever the balance."""
+        now = self._clock()
+        async with self._database.write(tenant_id) as connection:
+            tenant = await require_tenant(connection, tenant_id)
+            inbox = InboxRepository(connection, tenant_id, SOURCE)
+            await inbox.lock()
+            taken = await inbox.taken([event.event_id for event in events])
+            kinds = await location_kinds(connection, tenant_id)
+            costs = await product_costs(connection, tenant_id, sorted({event.product_id for event in events}))
+            ledger = Ledger(connection, tenant_id, kinds)
+            batch = _sort(events, taken, tenant.settings.default_location_id, kinds, set(costs))
+            await ledger.lock(batch.apply)
+            applied = _without_history(batch, ledger, tenant.settings.time_zone)
+            for movement in applied:
+                ledger.apply(movement, costs[movement.product_id])
+            if applied:
+                await ledger.save(applied, SOURCE, now)
+            await inbox.take(batch.outcomes, now)
+            await inbox.reject(
+                [(event.event_id, reason, _ENCODER.encode(event)) for event, reason in batch.rejected], now
+            )
+            if batch.outcomes:
+                await inbox.forget_rejected(list(batch.outcomes))
+        if batch.rejected:
+            logger.warning("inbox.rejected", events=len(batch.rejected), first_reason=batch.rejected[0][1])
+        return EventsAnswer(
+            applied=len(applied),
+            duplicates=batch.duplicates,
+            before_opening=len(batch.outcomes) - len(applied),
+            rejected=[RejectedEvent(event_id=event.event_id, reason=reason) for event, reason in batch.rejected],
+        )
+
+    async def retry(self, tenant_id: str, progress: Progress | None = None) -> EventsAnswer:
+        """Takes every rejected event again; those that still cannot be applied stay, with the reason of today."""
+        total = EventsAnswer(applied=0, duplicates=0, before_opening=0, rejected=[])
+        after, done = "", 0
+        while True:
+            async with self._database.read(tenant_id) as connection:
+                await require_tenant(connection, tenant_id)
+                rows = await InboxRepository(connection, tenant_id, SOURCE).rejected(
+                    after=after, limit=MAX_BATCH_EVENTS
+                )
+            if not rows:
+                return total
+            answer = await self.take(tenant_id, [_DECODER.decode(payload) for _, _, payload in rows])
+            total["applied"] += answer["applied"]
+            total["duplicates"] += answer["duplicates"]
+            total["before_opening"] += answer["before_opening"]
+            total["rejected"] += answer["rejected"]
+            after, done = rows[-1][0], done + len(rows)
+            if progress is not None:
+                progress(done)
+
+    async def rejected_count(self, database: Database) -> int:
+        """How many events wait for a retry, over all tenants; ``database`` may see them all."""
+        async with database.read(None) as connection:
+            return await count_rejected(connection)
+
+
+def _sort(
+    events: Sequence[SaleEvent],
+    taken: set[str],
+    default_location_id: str,
+    kinds: Mapping[str, str],
+    products: set[str],
+) -> _Sorted:
+    batch = _Sorted()
+    seen = set(taken)
+    for event in events:
+        if event.event_id in seen:
+            batch.duplicates += 1
+            continue
+        seen.add(event.event_id)
+        try:
+            check_known(event, kinds, products, default_location_id)
+            batch.apply.append(movement_of(event, default_location_id))
+        except RejectedError as error:
+            batch.rejected.append((event, str(error)))
+        else:
+            batch.outcomes[event.event_id] = "applied"
+    return batch
+
+
+def _without_history(batch: _Sorted, ledger: Ledger, time_zone: str) -> list[Movement]:
+    """The movements that stock feels; the others are marked as before the opening balance."""
+    days: dict[datetime, date] = {}
+    felt = []
+    for movement in batch.apply:
+        stocking = movement.from_location_id if movement.kind == "sale" else movement.to_location_id
+        opened_at = None
+        if ledger.holds_stock(stocking):
+            opened_at = ledger.balance(movement.product_id, stocking).opened_at
+        if opened_at is not None and opened_at not in days:
+            days[opened_at] = business_day(opened_at, time_zone)
+        if is_before_opening(opened_at, None if opened_at is None else days[opened_at], movement):
+            batch.outcomes[movement.event_id] = "before_opening"
+        else:
+            felt.append(movement)
+    return felt

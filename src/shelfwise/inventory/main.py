@@ -1,0 +1,257 @@
+"""Inventory, put together: the one place where its parts meet its settings."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from litestar.di import Provide
+from prometheus_client import CollectorRegistry
+
+from shelfwise.http import HTTPClient
+from shelfwise.inventory.catalogue.endpoints import IMPORT_PATH
+from shelfwise.inventory.catalogue.endpoints import ROUTES as CATALOGUE_ROUTES
+from shelfwise.inventory.catalogue.service import CatalogueService
+from shelfwise.inventory.catalogue.tasks import CatalogueImport
+from shelfwise.inventory.clients.sales import SalesClient, SalesServiceClient
+from shelfwise.inventory.config import Settings
+from shelfwise.inventory.inbox.endpoints import ROUTES as INBOX_ROUTES
+from shelfwise.inventory.inbox.service import InboxService
+from shelfwise.inventory.publishing import CatalogueDelivery
+from shelfwise.inventory.purchasing.endpoints import ROUTES as PURCHASING_ROUTES
+from shelfwise.inventory.purchasing.service import PurchasingService
+from shelfwise.inventory.status import health_checks
+from shelfwise.inventory.stock.endpoints import ROUTES as STOCK_ROUTES
+from shelfwise.inventory.stock.service import StockService
+from shelfwise.inventory.tables import MIGRATIONS, OUTBOX
+from shelfwise.inventory.tenants.endpoints import ROUTES as TENANT_ROUTES
+from shelfwise.inventory.tenants.service import TenantService
+from shelfwise.platform.auth import TokenRules, TokenVerifier
+from shelfwise.platform.database import Database
+from shelfwise.platform.edge import Edge
+from shelfwise.platform.health import Readiness, health_router
+from shelfwise.platform.outbox import Relay
+from shelfwise.platform.service_tokens import ClientCredentialsTokens, MintedServiceTokens, ServiceTokens
+from shelfwise.platform.settings import SettingsError, shared_secret
+from shelfwise.platform.telemetry import HttpMetrics
+from shelfwise.platform.web import create_application
+
+_DESCRIPTION = "Keeps the stock ledger and decides what to order, how much and when."
+
+Clock = Callable[[], datetime]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """The service without HTTP, as the command line uses it."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    relay_database: Database
+    relay: Relay
+    sales: SalesClient
+    service_tokens: ServiceTokens
+    tenants: TenantService
+    catalogue: CatalogueService
+    catalogue_import: CatalogueImport
+    purchasing: PurchasingService
+    stock: StockService
+    inbox: InboxService
+
+    async def aclose(self) -> None:
+        """Closes connections; nothing can be asked afterwards."""
+        await self.sales.aclose()
+        await self.database.dispose()
+        if self.relay_database is not self.database:
+            await self.relay_database.dispose()
+
+
+class Application(NamedTuple):
+    """What a server serves, and the switch that says that it drains."""
+
+    asgi: Edge
+    readiness: Readiness
+
+
+def compose(settings: Settings, *, clock: Clock = _utc_now) -> Inventory:
+    """The service's parts, connected. Opens no connection and runs no migration by itself."""
+    database = _database(settings, settings.database_url)
+    relay_url = settings.INVENTORY_RELAY_URL
+    # On SQLite the relay must share the process's one queue of writers.
+    relay_database = database if relay_url is None else _database(settings, relay_url)
+    sales = SalesClient.from_settings(settings)
+    tokens = _service_tokens(settings)
+    relay = Relay(relay_database, OUTBOX, CatalogueDelivery(sales.post_refs, tokens), clock=clock)
+    return Inventory(
+        settings=settings,
+        clock=clock,
+        database=database,
+        relay_database=relay_database,
+        relay=relay,
+        sales=sales,
+        service_tokens=tokens,
+        tenants=TenantService(database, clock, relay.wake),
+        catalogue=CatalogueService(database, clock, relay.wake),
+        catalogue_import=CatalogueImport(database, clock, relay.wake),
+        purchasing=PurchasingService(database, clock),
+        stock=StockService(database, clock),
+        inbox=InboxService(database, clock),
+    )
+
+
+def create_app(settings: Settings | None = None, *, clock: Clock = _utc_now) -> Application:
+    """The service as an ASGI application; its lifespan runs the relay. Settings are read here, once.
+
+    Raises:
+        SettingsError: the settings do not allow a start.
+    """
+    settings = Settings() if settings is None else settings
+    inventory = compose(settings, clock=clock)
+    registry = CollectorRegistry()
+    readiness = Readiness()
+    release = version("shelfwise")
+    asgi = create_application(
+        title="Shelfwise Inventory",
+        version=release,
+        description=_DESCRIPTION,
+        settings=settings,
+        verifier=_token_verifier(settings),
+        metrics=HttpMetrics(registry),
+        routes=[
+            *CATALOGUE_ROUTES,
+            *STOCK_ROUTES,
+            *PURCHASING_ROUTES,
+            *INBOX_ROUTES,
+            *TENANT_ROUTES,
+        ],
+        health=health_router(
+            service="inventory",
+            version=release,
+            checks=health_checks(
+                settings=settings,
+                database=inventory.database,
+                relay_database=inventory.relay_database,
+                relay=inventory.relay,
+                sales=inventory.sales,
+                inbox=inventory.inbox,
+                clock=clock,
+            ),
+            essential=frozenset({"database"}),
+            readiness=readiness,
+            registry=registry,
+        ),
+        dependencies=_dependencies(inventory),
+        lifespan=lambda _app: _running(inventory),
+        import_paths=frozenset({IMPORT_PATH}),
+    )
+    SalesServiceClient.use(inventory.sales)
+    return Application(asgi, readiness)
+
+
+@asynccontextmanager
+async def _running(inventory: Inventory) -> AsyncIterator[None]:
+    """The application's life: the relay runs, and its client is the process's default."""
+    SalesServiceClient.use(inventory.sales)
+    relaying = asyncio.create_task(inventory.relay.run())
+    try:
+        yield
+    finally:
+        relaying.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await relaying
+        SalesServiceClient.forget(inventory.sales)
+        await inventory.aclose()
+
+
+def _dependencies(inventory: Inventory) -> dict[str, Provide]:
+    """What endpoints are given, by parameter name."""
+    parts: dict[str, Any] = {
+        "tenants": inventory.tenants,
+        "catalogue": inventory.catalogue,
+        "catalogue_import": inventory.catalogue_import,
+        "purchasing": inventory.purchasing,
+        "stock": inventory.stock,
+        "inbox": inventory.inbox,
+        "clock": inventory.clock,
+    }
+    return {name: _always(part) for name, part in parts.items()}
+
+
+def _always(part: object) -> Provide:
+    return Provide(lambda: part, sync_to_thread=False)
+
+
+def _database(settings: Settings, url: str) -> Database:
+    return Database(
+        url,
+        schema=MIGRATIONS.service,
+        pool_size=settings.DATABASE_POOL_SIZE,
+        busy_timeout_seconds=settings.DATABASE_BUSY_TIMEOUT_SECONDS,
+    )
+
+
+def _token_verifier(settings: Settings) -> TokenVerifier:
+    return TokenVerifier(
+        TokenRules(
+            secret=shared_secret(settings),
+            jwks_url=settings.AUTH_JWKS_URL,
+            issuer=settings.AUTH_ISSUER,
+            audience=settings.AUTH_AUDIENCE,
+            tenant_claim=settings.AUTH_TENANT_CLAIM,
+            tenants_claim=settings.AUTH_TENANTS_CLAIM,
+            scope_claim=settings.AUTH_SCOPE_CLAIM,
+            default_scopes=frozenset(settings.AUTH_DEFAULT_SCOPES.split()),
+        ),
+        fetch_json=_fetch_json,
+    )
+
+
+def _service_tokens(settings: Settings) -> ServiceTokens:
+    """Where background work gets its token: the identity provider when one is named, else the shared secret."""
+    if settings.SERVICE_TOKEN_URL is not None:
+        if settings.SERVICE_CLIENT_ID is None or settings.SERVICE_CLIENT_SECRET_FILE is None:
+            raise SettingsError("SERVICE_TOKEN_URL needs SERVICE_CLIENT_ID and SERVICE_CLIENT_SECRET_FILE.")
+        return ClientCredentialsTokens(
+            settings.SERVICE_TOKEN_URL,
+            client_id=settings.SERVICE_CLIENT_ID,
+            client_secret=settings.SERVICE_CLIENT_SECRET_FILE.read_text(encoding="utf-8").strip(),
+            audience=settings.AUTH_AUDIENCE,
+            post_form=_post_form,
+        )
+    secret = shared_secret(settings)
+    if secret is None:
+        raise SettingsError(
+            "With AUTH_JWKS_URL alone Inventory's background work cannot call Sales: set SERVICE_TOKEN_URL, "
+            "SERVICE_CLIENT_ID and SERVICE_CLIENT_SECRET_FILE, or a shared AUTH_SECRET."
+        )
+    return MintedServiceTokens(
+        secret, subject="service:inventory", audience=settings.AUTH_AUDIENCE, issuer=settings.AUTH_ISSUER
+    )
+
+
+async def _fetch_json(url: str) -> Mapping[str, Any]:
+    """A JSON document, for the key set of the identity provider."""
+    response = await HTTPClient.get(url)
+    response.raise_for_status()
+    document: Mapping[str, Any] = response.json()
+    return document
+
+
+async def _post_form(url: str, form: Mapping[str, str]) -> Mapping[str, Any]:
+    """The JSON answer to a form, for the token endpoint of the identity provider."""
+    response = await HTTPClient.post(
+        url, content=urlencode(form), headers={"Content-Type": "application/x-www-form-urlencoded"}
+    )
+    response.raise_for_status()
+    document: Mapping[str, Any] = response.json()
+    return document

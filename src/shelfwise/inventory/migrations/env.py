@@ -1,0 +1,5 @@
+"""Run by ``shelfwise migrate``."""
+
+from shelfwise.platform.migration_env import run_migrations
+
+run_migrations()

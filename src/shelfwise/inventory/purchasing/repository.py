@@ -1,0 +1,187 @@
+"""Suppliers, their items, and purchase orders."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shelfwise.inventory.purchasing.rules import OpenOrder, Supplier, SupplierItem
+from shelfwise.inventory.tables import (
+    PRODUCTS,
+    PURCHASE_ORDER_LINES,
+    PURCHASE_ORDERS,
+    SUPPLIER_ITEMS,
+    SUPPLIERS,
+)
+from shelfwise.platform.database import insert_into
+
+
+class PurchasingRepository:
+    def __init__(self, connection: AsyncConnection, tenant_id: str) -> None:
+        self._connection = connection
+        self._tenant_id = tenant_id
+
+    async def suppliers(self, *, after: str = "", limit: int | None = None) -> list[tuple[Supplier, int]]:
+        """Suppliers with their versions, by id."""
+        query = (
+            sa.select(SUPPLIERS)
+            .where(SUPPLIERS.c.tenant_id == self._tenant_id, SUPPLIERS.c.supplier_id > after)
+            .order_by(SUPPLIERS.c.supplier_id)
+            .limit(limit)
+        )
+        return [_supplier(row) for row in (await self._connection.execute(query)).mappings()]
+
+    async def supplier(self, supplier_id: str, *, lock: bool = False) -> tuple[Supplier, int] | None:
+        query = sa.select(SUPPLIERS).where(
+            SUPPLIERS.c.tenant_id == self._tenant_id, SUPPLIERS.c.supplier_id == supplier_id
+        )
+        row = (await self._connection.execute(query.with_for_update() if lock else query)).mappings().first()
+        return None if row is None else _supplier(row)
+
+    async def name_taken(self, name: str, by_other_than: str) -> bool:
+        query = sa.select(SUPPLIERS.c.supplier_id).where(
+            SUPPLIERS.c.tenant_id == self._tenant_id,
+            SUPPLIERS.c.name == name,
+            SUPPLIERS.c.supplier_id != by_other_than,
+        )
+        return (await self._connection.execute(query)).first() is not None
+
+    async def add_supplier(self, supplier: Supplier) -> bool:
+        """Whether id and name were free."""
+        statement = (
+            insert_into(self._connection, SUPPLIERS)
+            .values(tenant_id=self._tenant_id, supplier_id=supplier.supplier_id, version=1, **_values(supplier))
+            .on_conflict_do_nothing()
+        )
+        return (await self._connection.execute(statement)).rowcount == 1
+
+    async def change_supplier(self, supplier: Supplier, version: int) -> None:
+        await self._connection.execute(
+            sa.update(SUPPLIERS)
+            .where(SUPPLIERS.c.tenant_id == self._tenant_id, SUPPLIERS.c.supplier_id == supplier.supplier_id)
+            .values(version=version, **_values(supplier))
+        )
+
+    async def put_items(self, items: Sequence[SupplierItem]) -> None:
+        """Adds the items or replaces their terms."""
+        if not items:
+            return
+        statement = insert_into(self._connection, SUPPLIER_ITEMS)
+        terms = ("unit_cost", "moq", "pack_size")
+        await self._connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["tenant_id", "supplier_id", "product_id"],
+                set_={name: statement.excluded[name] for name in terms},
+            ),
+            [
+                {
+                    "tenant_id": self._tenant_id,
+                    "supplier_id": item.supplier_id,
+                    "product_id": item.product_id,
+                    "unit_cost": item.unit_cost,
+                    "moq": item.moq,
+                    "pack_size": item.pack_size,
+                }
+                for item in items
+            ],
+        )
+
+    async def items(self, supplier_id: str, *, after: str, limit: int) -> list[SupplierItem]:
+        query = (
+            sa.select(SUPPLIER_ITEMS)
+            .where(
+                SUPPLIER_ITEMS.c.tenant_id == self._tenant_id,
+                SUPPLIER_ITEMS.c.supplier_id == supplier_id,
+                SUPPLIER_ITEMS.c.product_id > after,
+            )
+            .order_by(SUPPLIER_ITEMS.c.product_id)
+            .limit(limit)
+        )
+        return [
+            SupplierItem(row["supplier_id"], row["product_id"], row["unit_cost"], row["moq"], row["pack_size"])
+            for row in (await self._connection.execute(query)).mappings()
+        ]
+
+    async def known_products(self, product_ids: Sequence[str]) -> set[str]:
+        query = sa.select(PRODUCTS.c.product_id).where(
+            PRODUCTS.c.tenant_id == self._tenant_id, PRODUCTS.c.product_id.in_(product_ids)
+        )
+        return set(await self._connection.scalars(query))
+
+    async def prefer(self, supplier_id: str, product_id: str) -> None:
+        """Makes the supplier the product's, where it has none yet."""
+        await self._connection.execute(
+            sa.update(PRODUCTS)
+            .where(
+                PRODUCTS.c.tenant_id == self._tenant_id,
+                PRODUCTS.c.product_id == product_id,
+                PRODUCTS.c.supplier_id.is_(None),
+            )
+            .values(supplier_id=supplier_id)
+        )
+
+    async def add_orders(self, orders: Sequence[OpenOrder], now: datetime) -> int:
+        """Records submitted orders; those whose id is known stay as they are. How many were new."""
+        known = set(
+            await self._connection.scalars(
+                sa.select(PURCHASE_ORDERS.c.order_id).where(
+                    PURCHASE_ORDERS.c.tenant_id == self._tenant_id,
+                    PURCHASE_ORDERS.c.order_id.in_([order.order_id for order in orders]),
+                )
+            )
+        )
+        new = [order for order in orders if order.order_id not in known]
+        if not new:
+            return 0
+        await self._connection.execute(sa.insert(PURCHASE_ORDERS), [self._order(order, now) for order in new])
+        await self._connection.execute(
+            sa.insert(PURCHASE_ORDER_LINES), [line for order in new for line in self._lines(order)]
+        )
+        return len(new)
+
+    def _order(self, order: OpenOrder, now: datetime) -> dict[str, Any]:
+        return {
+            "tenant_id": self._tenant_id,
+            "order_id": order.order_id,
+            "supplier_id": order.supplier_id,
+            "status": "submitted",
+            "ordered_on": order.ordered_on,
+            "expected_on": order.expected_on,
+            "recorded_at": now,
+        }
+
+    def _lines(self, order: OpenOrder) -> list[dict[str, Any]]:
+        return [
+            {
+                "tenant_id": self._tenant_id,
+                "order_id": order.order_id,
+                "line_no": number,
+                "product_id": line.product_id,
+                "quantity": line.quantity,
+                "received_quantity": 0,
+                "unit_cost": line.unit_cost,
+            }
+            for number, line in enumerate(order.lines, start=1)
+        ]
+
+
+def _values(supplier: Supplier) -> dict[str, Any]:
+    return {
+        "name": supplier.name,
+        "lead_times": [list(pair) for pair in supplier.lead_times],
+        "order_weekdays": list(supplier.order_weekdays),
+        "min_order_value": supplier.min_order_value,
+    }
+
+
+def _supplier(row: sa.RowMapping) -> tuple[Supplier, int]:
+    supplier = Supplier(
+        row["supplier_id"],
+        row["name"],
+        tuple((int(days), float(share)) for days, share in row["lead_times"]),
+        tuple(row["order_weekdays"]),
+        row["min_order_value"],
+    )
+    return supplier, row["version"]

@@ -1,0 +1,161 @@
+"""Suppliers, what they sell, and the orders that are open with them."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shelfwise.inventory.purchasing.repository import PurchasingRepository
+from shelfwise.inventory.purchasing.rules import OpenOrder, Supplier, SupplierItem, check_supplier, slug
+from shelfwise.inventory.purchasing.schemas import (
+    SupplierItemOut,
+    SupplierItems,
+    SupplierOut,
+    Suppliers,
+    item_out,
+    supplier_out,
+)
+from shelfwise.inventory.tenants.service import require_tenant
+from shelfwise.inventory.values import check_amount, check_id, check_quantity, decode_cursor, encode_cursor
+from shelfwise.platform.database import Database
+from shelfwise.platform.problems import ConflictError, InvalidError, NotFoundError
+
+
+async def put_items(connection: AsyncConnection, tenant_id: str, items: Sequence[SupplierItem]) -> None:
+    """Adds or replaces supplier items, inside the catalogue's transaction."""
+    await PurchasingRepository(connection, tenant_id).put_items(items)
+
+
+async def supplier_exists(connection: AsyncConnection, tenant_id: str, supplier_id: str) -> bool:
+    return await PurchasingRepository(connection, tenant_id).supplier(supplier_id) is not None
+
+
+async def resolve_suppliers(
+    connection: AsyncConnection, tenant_id: str, names: Iterable[str], default_lead_time_days: int
+) -> dict[str, str]:
+    """Supplier id by what a catalogue calls it, its id or its name; an unknown name becomes a supplier."""
+    repository = PurchasingRepository(connection, tenant_id)
+    known = [supplier for supplier, _ in await repository.suppliers()]
+    by_key = {supplier.name.casefold(): supplier.supplier_id for supplier in known}
+    by_key |= {supplier.supplier_id.casefold(): supplier.supplier_id for supplier in known}
+    found: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        key = name.casefold()
+        if key not in by_key:
+            supplier = Supplier(_free_id(slug(name), set(by_key)), name, ((default_lead_time_days, 1.0),))
+            await repository.add_supplier(check_supplier(supplier))
+            by_key[key] = by_key[supplier.supplier_id] = supplier.supplier_id
+        found[name] = by_key[key]
+    return found
+
+
+def _free_id(wanted: str, taken: set[str]) -> str:
+    number, candidate = 2, wanted
+    while candidate in taken:
+        candidate, number = f"{wanted}-{number}", number + 1
+    return candidate
+
+
+class PurchasingService:
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def add_supplier(self, tenant_id: str, supplier: Supplier) -> SupplierOut:
+        """Raises InvalidError; ConflictError when the id or the name is taken."""
+        check_supplier(supplier)
+        check_amount("min_order_value", supplier.min_order_value)
+        async with self._database.write(tenant_id) as connection:
+            tenant = await require_tenant(connection, tenant_id)
+            if not await PurchasingRepository(connection, tenant_id).add_supplier(supplier):
+                raise ConflictError("A supplier with this supplier_id or this name exists.")
+        return supplier_out(supplier, 1, tenant.settings.currency)
+
+    async def suppliers(self, tenant_id: str, limit: int, cursor: str | None) -> Suppliers:
+        async with self._database.read(tenant_id) as connection:
+            tenant = await require_tenant(connection, tenant_id)
+            rows = await PurchasingRepository(connection, tenant_id).suppliers(
+                after=decode_cursor(cursor), limit=limit + 1
+            )
+        page = rows[:limit]
+        following = encode_cursor(page[-1][0].supplier_id) if len(rows) > limit else None
+        return Suppliers([supplier_out(*row, tenant.settings.currency) for row in page], following)
+
+    async def supplier(self, tenant_id: str, supplier_id: str) -> SupplierOut:
+        async with self._database.read(tenant_id) as connection:
+            tenant = await require_tenant(connection, tenant_id)
+            found = await PurchasingRepository(connection, tenant_id).supplier(supplier_id)
+        if found is None:
+            raise NotFoundError(f"There is no supplier {supplier_id!r}.")
+        return supplier_out(*found, tenant.settings.currency)
+
+    async def change_supplier(
+        self, tenant_id: str, supplier_id: str, changes: Mapping[str, Any], version: int | None
+    ) -> SupplierOut:
+        """Raises NotFoundError, InvalidError, or ConflictError for a stale version or a taken name."""
+        async with self._database.write(tenant_id) as connection:
+            tenant = await require_tenant(connection, tenant_id)
+            repository = PurchasingRepository(connection, tenant_id)
+            found = await repository.supplier(supplier_id, lock=True)
+            if found is None:
+                raise NotFoundError(f"There is no supplier {supplier_id!r}.")
+            known, current = found
+            if version is not None and version != current:
+                raise ConflictError(f"The supplier is at version {current}, not {version}. Read it again.")
+            supplier = check_supplier(dataclasses.replace(known, **changes))
+            check_amount("min_order_value", supplier.min_order_value)
+            if supplier == known:
+                return supplier_out(known, current, tenant.settings.currency)
+            if await repository.name_taken(supplier.name, supplier_id):
+                raise ConflictError("Another supplier has this name.")
+            await repository.change_supplier(supplier, current + 1)
+        return supplier_out(supplier, current + 1, tenant.settings.currency)
+
+    async def put_item(self, tenant_id: str, item: SupplierItem) -> SupplierItemOut:
+        """Sets what a supplier asks for a product; it becomes the product's supplier where there was none."""
+        check_amount("unit_cost", item.unit_cost)
+        async with self._database.write(tenant_id) as connection:
+            await require_tenant(connection, tenant_id)
+            repository = PurchasingRepository(connection, tenant_id)
+            if await repository.supplier(item.supplier_id) is None:
+                raise NotFoundError(f"There is no supplier {item.supplier_id!r}.")
+            if not await repository.known_products([item.product_id]):
+                raise InvalidError.of("product_id", "there is no such product")
+            await repository.put_items([item])
+            await repository.prefer(item.supplier_id, item.product_id)
+        return item_out(item)
+
+    async def items(self, tenant_id: str, supplier_id: str, limit: int, cursor: str | None) -> SupplierItems:
+        async with self._database.read(tenant_id) as connection:
+            await require_tenant(connection, tenant_id)
+            repository = PurchasingRepository(connection, tenant_id)
+            if await repository.supplier(supplier_id) is None:
+                raise NotFoundError(f"There is no supplier {supplier_id!r}.")
+            rows = await repository.items(supplier_id, after=decode_cursor(cursor), limit=limit + 1)
+        following = encode_cursor(rows[limit - 1].product_id) if len(rows) > limit else None
+        return SupplierItems([item_out(item) for item in rows[:limit]], following)
+
+    async def add_open_orders(self, tenant_id: str, orders: Sequence[OpenOrder]) -> int:
+        """Records orders that were submitted elsewhere; known ids stay as they are. How many were new.
+
+        Raises:
+            InvalidError: an unknown supplier or product, or an impossible quantity.
+        """
+        async with self._database.write(tenant_id) as connection:
+            await require_tenant(connection, tenant_id)
+            repository = PurchasingRepository(connection, tenant_id)
+            suppliers = {supplier.supplier_id for supplier, _ in await repository.suppliers()}
+            lines = [line for order in orders for line in order.lines]
+            products = await repository.known_products([line.product_id for line in lines])
+            for order in orders:
+                check_id("order_id", order.order_id)
+                if order.supplier_id not in suppliers:
+                    raise InvalidError.of("supplier_id", f"there is no supplier {order.supplier_id!r}")
+            for line in lines:
+                check_quantity("quantity", line.quantity)
+                check_amount("unit_cost", line.unit_cost)
+                if line.product_id not in products:
+                    raise InvalidError.of("product_id", f"there is no product {line.product_id!r}")
+            return await repository.add_orders(orders, self._clock())

@@ -1,0 +1,95 @@
+"""``/api/inventory/stock-movements`` and ``/api/inventory/stock-levels``."""
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.params import FromPath, JSONBody, QueryParameter
+
+from shelfwise.inventory.stock.schemas import Movements, MovementsIn, Recorded, StockLevels
+from shelfwise.inventory.stock.service import StockService
+from shelfwise.platform.apidocs import problem_responses
+from shelfwise.platform.guards import principal_of, tenant_of
+from shelfwise.platform.idempotency import RequestIdentity
+
+AnyRequest = Request[Any, Any, Any]
+READ, WRITE = {"scope": "inventory:read"}, {"scope": "inventory:write"}
+TAGS = ["Stock"]
+PageLimit = Annotated[int, QueryParameter(ge=1, le=100)]
+Cursor = Annotated[str | None, QueryParameter(max_length=1024)]
+
+
+@post(
+    "/api/inventory/stock-movements",
+    opt=WRITE,
+    responses=problem_responses(409, 413, 415, 422),
+    tags=TAGS,
+    summary="Record receipts, adjustments, opening balances and transfers, all or none",
+)
+async def record_movements(request: AnyRequest, stock: StockService, data: JSONBody[MovementsIn]) -> Response[Recorded]:
+    identity = None
+    key = request.headers.get("Idempotency-Key")
+    if key is not None:
+        identity = RequestIdentity.of(
+            tenant_id=tenant_of(request),
+            subject=principal_of(request).subject,
+            route="POST /api/inventory/stock-movements",
+            key=key,
+            payload=await request.body(),
+        )
+    stored = await stock.post(tenant_of(request), data.movements, identity=identity)
+    body: Any = msgspec.Raw(stored.body)
+    return Response(body, status_code=stored.status, media_type="application/json")
+
+
+@get(
+    "/api/inventory/stock-movements",
+    opt=READ,
+    responses=problem_responses(422),
+    tags=TAGS,
+    summary="Movements, newest first",
+)
+async def list_movements(
+    request: AnyRequest, stock: StockService, limit: PageLimit = 50, cursor: Cursor = None
+) -> Movements:
+    return await stock.movements(tenant_of(request), product_id=None, limit=limit, cursor=cursor)
+
+
+@get(
+    "/api/inventory/products/{product_id:str}/movements",
+    opt=READ,
+    responses=problem_responses(404, 422),
+    tags=TAGS,
+    summary="Movements of a product, newest first",
+)
+async def list_product_movements(
+    request: AnyRequest,
+    stock: StockService,
+    product_id: FromPath[str],
+    limit: PageLimit = 50,
+    cursor: Cursor = None,
+) -> Movements:
+    return await stock.movements(tenant_of(request), product_id=product_id, limit=limit, cursor=cursor)
+
+
+@get(
+    "/api/inventory/stock-levels",
+    opt=READ,
+    responses=problem_responses(422),
+    tags=TAGS,
+    summary="What is where, by product and location",
+)
+async def list_levels(
+    request: AnyRequest,
+    stock: StockService,
+    limit: PageLimit = 50,
+    cursor: Cursor = None,
+    location_id: Annotated[str | None, QueryParameter(max_length=64)] = None,
+    oversold: Annotated[bool | None, QueryParameter(description="Only balances below zero.")] = None,
+) -> StockLevels:
+    return await stock.levels(
+        tenant_of(request), location_id=location_id, oversold=bool(oversold), limit=limit, cursor=cursor
+    )
+
+
+ROUTES = (record_movements, list_movements, list_product_movements, list_levels)

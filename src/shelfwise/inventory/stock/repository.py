@@ -1,0 +1,236 @@
+"""The ledger of one tenant: movements are appended and balances follow, in the caller's transaction."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shelfwise.inventory.stock.rules import Balance, Movement
+from shelfwise.inventory.tables import PRODUCTS, STOCK_BALANCES, STOCK_MOVEMENTS
+from shelfwise.platform.database import insert_into
+
+Place = tuple[str, str]
+_B = STOCK_BALANCES.c
+_M = STOCK_MOVEMENTS.c
+_PARAMETERS = 10_000
+
+_SAVE = (
+    sa.update(STOCK_BALANCES)
+    .where(
+        _B.tenant_id == sa.bindparam("key_tenant"),
+        _B.product_id == sa.bindparam("key_product"),
+        _B.location_id == sa.bindparam("key_location"),
+    )
+    .values(
+        on_hand=sa.bindparam("new_on_hand"),
+        value=sa.bindparam("new_value"),
+        opened_at=sa.bindparam("new_opened_at"),
+        first_moved_on=sa.bindparam("new_first_moved_on"),
+        last_moved_on=sa.bindparam("new_last_moved_on"),
+        version=sa.bindparam("new_version"),
+    )
+)
+
+
+class LedgerRepository:
+    def __init__(self, connection: AsyncConnection, tenant_id: str) -> None:
+        self._connection = connection
+        self._tenant_id = tenant_id
+
+    async def lock_balances(self, places: Iterable[Place]) -> dict[Place, Balance]:
+        """The balances of (product, location) pairs, made where missing, locked in sorted order.
+
+        Missing rows are made first: two transactions that both found none would each write their own total.
+        """
+        wanted = sorted(set(places))
+        await self._connection.execute(
+            insert_into(self._connection, STOCK_BALANCES).on_conflict_do_nothing(),
+            [
+                {
+                    "tenant_id": self._tenant_id,
+                    "product_id": product_id,
+                    "location_id": location_id,
+                    "on_hand": 0,
+                    "committed": 0,
+                    "unavailable": 0,
+                    "version": 0,
+                }
+                for product_id, location_id in wanted
+            ],
+        )
+        found: dict[Place, Balance] = {}
+        for part in _parts(sorted({product_id for product_id, _ in wanted})):
+            query = (
+                sa.select(STOCK_BALANCES)
+                .where(_B.tenant_id == self._tenant_id, _B.product_id.in_(part))
+                .order_by(_B.product_id, _B.location_id)
+                .with_for_update()
+            )
+            for row in await self._connection.execute(query):
+                found[row.product_id, row.location_id] = _balance(row)
+        return {place: found[place] for place in wanted}
+
+    async def save_balances(self, balances: Mapping[Place, Balance]) -> None:
+        if balances:
+            await self._connection.execute(
+                _SAVE,
+                [
+                    {
+                        "key_tenant": self._tenant_id,
+                        "key_product": product_id,
+                        "key_location": location_id,
+                        "new_on_hand": balance.on_hand,
+                        "new_value": balance.value,
+                        "new_opened_at": balance.opened_at,
+                        "new_first_moved_on": balance.first_moved_on,
+                        "new_last_moved_on": balance.last_moved_on,
+                        "new_version": balance.version,
+                    }
+                    for (product_id, location_id), balance in balances.items()
+                ],
+            )
+
+    async def append(self, movements: Sequence[tuple[str, Movement]], source: str, now: datetime) -> None:
+        """Appends movements, each with its id."""
+        if movements:
+            await self._connection.execute(
+                sa.insert(STOCK_MOVEMENTS),
+                [
+                    {
+                        "tenant_id": self._tenant_id,
+                        "movement_id": movement_id,
+                        "product_id": movement.product_id,
+                        "kind": movement.kind,
+                        "from_location_id": movement.from_location_id,
+                        "to_location_id": movement.to_location_id,
+                        "quantity": movement.quantity,
+                        "unit_cost": movement.unit_cost,
+                        "occurred_at": movement.occurred_at,
+                        "business_date": movement.business_date,
+                        "recorded_at": now,
+                        "source": source,
+                        "event_id": movement.event_id,
+                        "line_no": movement.line_no,
+                        "reference": movement.reference,
+                        "reason": movement.reason,
+                    }
+                    for movement_id, movement in movements
+                ],
+            )
+
+    async def recorded(self, source: str, event_ids: Sequence[str]) -> dict[tuple[str, int], Movement]:
+        """What the source's events moved before, by event and line."""
+        found = {}
+        for part in _parts(sorted(set(event_ids))):
+            query = sa.select(STOCK_MOVEMENTS).where(
+                _M.tenant_id == self._tenant_id, _M.source == source, _M.event_id.in_(part)
+            )
+            for row in await self._connection.execute(query):
+                found[row.event_id, row.line_no] = _movement(row)
+        return found
+
+    async def net_before(self, product_id: str, location_id: str, instant: datetime) -> int:
+        """What movements that occurred before an instant added to a location."""
+        query = sa.select(sa.func.coalesce(sa.func.sum(_signed(location_id)), 0)).where(
+            _M.tenant_id == self._tenant_id,
+            _M.product_id == product_id,
+            sa.or_(_M.from_location_id == location_id, _M.to_location_id == location_id),
+            _M.occurred_at < instant,
+        )
+        return int(await self._connection.scalar(query) or 0)
+
+    async def movements(
+        self, *, product_id: str | None, before: str, limit: int
+    ) -> list[tuple[str, Movement, datetime, str]]:
+        """(id, movement, recorded at, source), newest recording first, those before an id."""
+        query = sa.select(STOCK_MOVEMENTS).where(_M.tenant_id == self._tenant_id)
+        if product_id is not None:
+            query = query.where(_M.product_id == product_id)
+        if before:
+            query = query.where(_M.movement_id < before)
+        rows = await self._connection.execute(query.order_by(_M.movement_id.desc()).limit(limit))
+        return [(row.movement_id, _movement(row), row.recorded_at, row.source) for row in rows]
+
+    async def levels(
+        self, *, after: Place, limit: int, location_id: str | None, oversold: bool
+    ) -> list[tuple[Place, str, str, Balance]]:
+        """(place, SKU, name, balance), by product and location."""
+        query = (
+            sa.select(STOCK_BALANCES, PRODUCTS.c.sku, PRODUCTS.c.name)
+            .join(
+                PRODUCTS,
+                sa.and_(PRODUCTS.c.tenant_id == _B.tenant_id, PRODUCTS.c.product_id == _B.product_id),
+            )
+            .where(_B.tenant_id == self._tenant_id, sa.tuple_(_B.product_id, _B.location_id) > sa.tuple_(*after))
+            .order_by(_B.product_id, _B.location_id)
+            .limit(limit)
+        )
+        if location_id is not None:
+            query = query.where(_B.location_id == location_id)
+        if oversold:
+            query = query.where(_B.on_hand < 0)
+        rows = await self._connection.execute(query)
+        return [((row.product_id, row.location_id), row.sku, row.name, _balance(row)) for row in rows]
+
+    async def balances_of(self, product_id: str) -> dict[str, Balance]:
+        """The product's balances by location."""
+        query = sa.select(STOCK_BALANCES).where(_B.tenant_id == self._tenant_id, _B.product_id == product_id)
+        return {row.location_id: _balance(row) for row in await self._connection.execute(query)}
+
+    async def balances(self, product_ids: Sequence[str]) -> dict[Place, Balance]:
+        """The products' balances at every location."""
+        query = sa.select(STOCK_BALANCES).where(_B.tenant_id == self._tenant_id, _B.product_id.in_(product_ids))
+        return {(row.product_id, row.location_id): _balance(row) for row in await self._connection.execute(query)}
+
+    async def moves_since(
+        self, product_ids: Sequence[str], start: date
+    ) -> list[tuple[str, str, str, int, datetime, date]]:
+        """(product, from, to, quantity, instant, business day) of movements from a business day on, in time order."""
+        query = (
+            sa.select(
+                _M.product_id, _M.from_location_id, _M.to_location_id, _M.quantity, _M.occurred_at, _M.business_date
+            )
+            .where(_M.tenant_id == self._tenant_id, _M.product_id.in_(product_ids), _M.business_date >= start)
+            .order_by(_M.product_id, _M.business_date, _M.occurred_at, _M.movement_id)
+        )
+        return [(row[0], row[1], row[2], row[3], row[4], row[5]) for row in await self._connection.execute(query)]
+
+
+def _parts(values: list[str]) -> Iterable[list[str]]:
+    return (values[at : at + _PARAMETERS] for at in range(0, len(values), _PARAMETERS))
+
+
+def _signed(location_id: str) -> sa.ColumnElement[int]:
+    return sa.case((_M.to_location_id == location_id, _M.quantity), else_=-_M.quantity)
+
+
+def _balance(row: "sa.Row[Any]") -> Balance:
+    return Balance(
+        on_hand=row.on_hand,
+        committed=row.committed,
+        unavailable=row.unavailable,
+        value=row.value,
+        opened_at=row.opened_at,
+        first_moved_on=row.first_moved_on,
+        last_moved_on=row.last_moved_on,
+        version=row.version,
+    )
+
+
+def _movement(row: "sa.Row[Any]") -> Movement:
+    return Movement(
+        product_id=row.product_id,
+        kind=row.kind,
+        from_location_id=row.from_location_id,
+        to_location_id=row.to_location_id,
+        quantity=row.quantity,
+        occurred_at=row.occurred_at,
+        business_date=row.business_date,
+        event_id=row.event_id,
+        line_no=row.line_no,
+        unit_cost=row.unit_cost,
+        reference=row.reference,
+        reason=row.reason,
+    )
