@@ -260,3 +260,27 @@ def test_a_forecast_answers_for_any_days_and_levels_as_its_table_does(shop, know
     assert (answer.expected_shortage(0, 30) > 0).all()
     assert len(answer) == 60
     assert answer.horizon == 30
+
+
+def test_a_growing_panel_carries_half_of_its_drift_in_the_mean():
+    random = np.random.default_rng(8)
+    growth = 1.0 + np.arange(300) / 300.0
+    values = random.poisson(4.0 * growth, (60, 300)).astype(float)
+    known = calibrate(panel_of(values), 28)
+    assert 1.01 < known.drift < 1.1
+    answer = forecast(panel_of(values), 28, calibration=known)
+    assert (answer.explanation["trend"] > 0).all()
+    flat = calibrate(panel_of(random.poisson(4.0, (60, 300))), 28)
+    assert flat.drift == pytest.approx(1.0, abs=0.01)
+
+
+def test_confidence_at_any_level_lies_between_those_measured(shop, known):
+    answer = forecast(shop, 30, calibration=known)
+    np.testing.assert_array_equal(answer.confidence(0.95, 30), answer.coverage[:, 29, LEVELS.index(0.95)])
+    between = answer.confidence(0.93, 30)
+    assert (between >= answer.confidence(0.9, 30) - 1e-12).all()
+    assert (between <= answer.confidence(0.95, 30) + 1e-12).all()
+    np.testing.assert_array_equal(answer.confidence(0.999, 30), answer.coverage[:, 29, -1])
+    for field, ask in (("level", (1.0, 30)), ("days", (0.9, 31))):
+        with pytest.raises(ValueError, match=f"^{field}: "):
+            answer.confidence(*ask)
