@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from shelfwise.platform.database import DatabaseUrlError
 from shelfwise.platform.problems import ProblemError
 from shelfwise.platform.settings import SettingsError
 
@@ -44,7 +43,7 @@ def clear_errors() -> Iterator[None]:
     except ValidationError as error:
         names = ", ".join(f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}" for entry in error.errors())
         fail(f"a setting is not valid: {names}")
-    except (SettingsError, DatabaseUrlError) as error:
+    except SettingsError as error:
         fail(str(error))
     except ProblemError as error:
         fail(error.detail)

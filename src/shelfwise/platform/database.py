@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shelfwise.platform.problems import UnavailableError
+from shelfwise.platform.settings import SettingsError
 
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -30,7 +31,7 @@ _DRIVERS = {
 _BUSY = "The database is busy. Try again in a moment."
 
 
-class DatabaseUrlError(ValueError):
+class DatabaseUrlError(SettingsError):
     """The URL names no database that Shelfwise can use."""
 
 

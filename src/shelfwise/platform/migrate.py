@@ -70,6 +70,20 @@ def head_revision(migrations: Migrations) -> str | None:
     return ScriptDirectory.from_config(_config(migrations)).get_current_head()
 
 
+async def role_warnings(url: str) -> list[str]:
+    """What is unsafe about the role that serves; empty on SQLite."""
+    if driver_url(url).drivername.startswith("sqlite"):
+        return []
+    return await _with_connection(url, _role_warnings)
+
+
+def _role_warnings(connection: sa.Connection) -> list[str]:
+    row = connection.exec_driver_sql("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user").one()
+    if row.rolsuper or row.rolbypassrls:
+        return ["The serving role is a superuser or bypasses row-level security: tenants are kept apart by code alone."]
+    return []
+
+
 def _config(migrations: Migrations) -> Config:
     config = Config()
     config.set_main_option("script_location", migrations.script_location)

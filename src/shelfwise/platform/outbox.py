@@ -16,6 +16,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shelfwise.platform.bulk import append
 from shelfwise.platform.columns import BigId, Instant
 from shelfwise.platform.database import Database
 
@@ -87,21 +88,12 @@ class Outbox:
 
     async def add(self, messages: Sequence[OutboxMessage], now: datetime) -> None:
         """Keeps the messages for delivery; they leave when the transaction has committed."""
-        if messages:
-            await self._connection.execute(
-                sa.insert(self._table),
-                [
-                    {
-                        "tenant_id": self._tenant_id,
-                        "topic": message.topic,
-                        "event_id": message.event_id,
-                        "payload": message.payload,
-                        "created_at": now,
-                        "available_at": now,
-                    }
-                    for message in messages
-                ],
-            )
+        await append(
+            self._connection,
+            self._table,
+            ("tenant_id", "topic", "event_id", "payload", "created_at", "available_at"),
+            [(self._tenant_id, message.topic, message.event_id, message.payload, now, now) for message in messages],
+        )
 
 
 @dataclass(frozen=True, slots=True)

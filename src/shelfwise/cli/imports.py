@@ -1,0 +1,85 @@
+"""``shelfwise import``: products and sales from CSV files."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from shelfwise.cli.console import AsJson, DataDir, TenantOption, err, out, print_json, progress_bar, run
+from shelfwise.cli.services import open_inventory, open_sales
+
+app = typer.Typer(no_args_is_help=True, help="Import products and sales from CSV files.")
+
+File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A CSV file in UTF-8.")]
+_SHOWN_ERRORS = 20
+
+
+@app.command()
+def products(file: File, tenant: TenantOption, as_json: AsJson = False, data_dir: DataDir = None) -> None:
+    """Add the products of a CSV file and change those that differ.
+
+    Columns: product_id, sku, name (needed); category, price, unit_cost, pack_size, moq, supplier, barcode.
+    """
+    with file.open("rb") as lines:
+        total = sum(1 for _ in lines)
+
+    async def work() -> dict[str, Any]:
+        with file.open("rb") as lines, progress_bar("products", quiet=as_json) as show:
+            async with open_inventory(data_dir) as inventory:
+                result = await inventory.catalogue_import.run(tenant, lines, lambda done: show(done, total - 1))
+        return {
+            "rows": result.rows,
+            "created": result.created,
+            "updated": result.updated,
+            "unchanged": result.unchanged,
+            "errors": result.error_count,
+            "row_errors": [{"line": error.line, "reason": error.reason} for error in result.errors],
+        }
+
+    _report(run(work), as_json=as_json)
+
+
+@app.command()
+def sales(
+    file: File,
+    tenant: TenantOption,
+    history: Annotated[
+        bool, typer.Option("--history", help="Past sales: they count as demand and move no stock.")
+    ] = False,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Record the order lines of a CSV file. Importing a file again changes nothing.
+
+    Columns: order_id, line_no, ordered_at, product, quantity, unit_price (needed); kind (sale, cancellation,
+    return), cancels_order_id, cancels_line_no, name, location_id.
+    """
+    size = file.stat().st_size
+
+    async def work() -> dict[str, Any]:
+        with progress_bar("bytes", quiet=as_json) as show:
+            async with open_sales(data_dir) as service:
+                view = await service.imports.run_file(
+                    tenant, file, history=history, progress=lambda head: show(head["bytes_read"], size)
+                )
+        report: dict[str, Any] = {name: value for name, value in view.items() if name != "row_errors"}
+        report["row_errors"] = view["row_errors"]["items"]
+        return report
+
+    _report(run(work), as_json=as_json)
+
+
+def _report(report: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(report)
+    else:
+        for name, value in report.items():
+            if name != "row_errors":
+                out.print(f"{name:16}{'-' if value is None else value}", markup=False)
+        for error in report["row_errors"][:_SHOWN_ERRORS]:
+            err.print(f"line {error['line']}: {error['reason']}", markup=False)
+        if report["errors"] > _SHOWN_ERRORS:
+            err.print(f"... and {report['errors'] - _SHOWN_ERRORS} more; --json lists up to 1,000.")
+    if report["errors"]:
+        err.print("Mend these rows and import the file again: the others are recorded and stay as they are.")
+        raise typer.Exit(3)
