@@ -27,8 +27,10 @@ from shelfwise.http.exceptions import (
     ReadError,
     ReadTimeout,
     Reason,
+    RemoteProtocolError,
     ResponseTooLarge,
     UnsupportedProtocol,
+    WriteError,
     WriteTimeout,
 )
 from shelfwise.http.instrumentation.hooks import CallInfo, Hooks
@@ -46,6 +48,7 @@ from shelfwise.http.wire.base import Wire
 
 Sleep = Callable[[float], Awaitable[None]]
 _BLAMELESS = (LocalProtocolError, UnsupportedProtocol, PoolTimeout, DecodingError, ResponseTooLarge)
+_BREAKS = (ReadError, WriteError, RemoteProtocolError)
 _TIMEOUTS = (ConnectTimeout, ReadTimeout, WriteTimeout, PoolTimeout)
 # Headers that differ between equal requests and change nothing about the answer: the subject is in the cache key.
 _VOLATILE_HEADERS = frozenset({"authorization", "traceparent", "tracestate", "x-request-id", "grpc-timeout"})
@@ -80,6 +83,14 @@ class Instance:
         self.address = address
         self.breaker = Breaker(policy.breaker, uniform)
         self.latency = LatencyWindow()
+        self._last_break_at = float("-inf")
+
+    def broke(self, started: float, now: float) -> bool:
+        """Whether a broken exchange is news: one lost connection is one failure, however many calls it carried."""
+        news = started >= self._last_break_at
+        if news:
+            self._last_break_at = now
+        return news
 
 
 class Pipeline:
@@ -223,6 +234,8 @@ class Pipeline:
         if isinstance(decision, Retry):
             if self._cooldown.active(now):
                 return "limiter"
+            if self.instance.breaker.retry_in(now) > decision.delay_seconds:
+                return "breaker"
             if not self.budget.spend(now, call.partition):
                 return "budget"
         return decision
@@ -244,7 +257,10 @@ class Pipeline:
             response = await self._wire.send(request._replace(headers=headers), timeout)
         except HTTPClientError as error:
             now = self.clock()
-            self._release(permit, _outcome_of_error(error, call, timeout), now)
+            outcome = _outcome_of_error(error, call, timeout)
+            if isinstance(error, _BREAKS) and not self.instance.broke(started, now):
+                outcome = "ignored"
+            self._release(permit, outcome, now)
             self.counters.failed(error)
             if isinstance(error, _TIMEOUTS) and now >= call.deadline.at:
                 error = _deadline_exceeded(error)

@@ -10,6 +10,8 @@ import socket
 import struct
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from heapq import heappop, heappush
+from itertools import count
 from types import TracebackType
 from typing import Literal, Self
 
@@ -17,7 +19,7 @@ from shelfwise.http.exceptions import ReadTimeout
 from shelfwise.http.messages import HeaderPairs, WireRequest, WireResponse
 from shelfwise.http.service import ServiceClient
 
-__all__ = ["FakeClock", "FaultProxy", "ScriptedWire", "ServiceClient", "respond"]
+__all__ = ["FakeClock", "FaultProxy", "ScriptedWire", "ServiceClient", "SimulatedClock", "respond"]
 
 Step = WireResponse | Exception | float
 """One exchange: an answer, a failure, or a silence of so many seconds before the next step is taken."""
@@ -40,6 +42,38 @@ class FakeClock:
     async def sleep(self, seconds: float) -> None:
         """Let ``seconds`` pass on this clock, and other tasks run."""
         self.now += seconds
+        await asyncio.sleep(0)
+
+
+class SimulatedClock(FakeClock):
+    """A clock for many tasks at once: who sleeps on it is woken, in order, by :meth:`run`."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        super().__init__(now)
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._order = count()
+
+    async def sleep(self, seconds: float) -> None:
+        woken = asyncio.get_running_loop().create_future()
+        heappush(self._sleepers, (self.now + seconds, next(self._order), woken))
+        await woken
+
+    async def run(self, seconds: float) -> None:
+        """Let ``seconds`` pass."""
+        end = self.now + seconds
+        await _settle()
+        while self._sleepers and self._sleepers[0][0] <= end:
+            at, _, woken = heappop(self._sleepers)
+            self.now = max(self.now, at)
+            if not woken.done():
+                woken.set_result(None)
+            await _settle()
+        self.now = end
+
+
+async def _settle() -> None:
+    """Let every task run until it waits for something other than its turn."""
+    for _ in range(20):
         await asyncio.sleep(0)
 
 

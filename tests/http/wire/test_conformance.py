@@ -55,9 +55,9 @@ def get(url: str, **headers: str) -> WireRequest:
     return WireRequest("GET", url, tuple(headers.items()), b"")
 
 
-async def failure(wire: Wire, peer: RawPeer, timeout: float = 2.0) -> exceptions.WireError:
+async def failure(wire: Wire, peer: RawPeer, within: float = 2.0) -> exceptions.WireError:
     with pytest.raises(exceptions.WireError) as caught:
-        await wire.send(get(peer.url + "/"), timeout)
+        await wire.send(get(peer.url + "/"), within)
     return caught.value
 
 
@@ -149,7 +149,7 @@ async def test_a_timeout_after_the_server_has_the_request_is_never_called_unsent
         await asyncio.sleep(30)
 
     async with raw_peer(silent) as peer:
-        error = await failure(wire, peer, timeout=0.3)
+        error = await failure(wire, peer, within=0.3)
         assert arrived.is_set()
     assert isinstance(error, exceptions.ReadTimeout)
     assert error.sent == "maybe"
@@ -163,7 +163,7 @@ async def test_a_timeout_within_the_body_says_that_it_was_sent(wire: Wire):
         await asyncio.sleep(30)
 
     async with raw_peer(hold) as peer:
-        error = await failure(wire, peer, timeout=0.5)
+        error = await failure(wire, peer, within=0.5)
     assert isinstance(error, exceptions.ReadTimeout)
     assert error.sent == "yes"
 
