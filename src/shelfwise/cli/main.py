@@ -50,7 +50,7 @@ def _load(name: str) -> Command:
     noun: Any = getattr(import_module(module), attribute)
     if isinstance(noun, typer.Typer):
         return typer.main.get_command(noun)
-    alone = typer.Typer(pretty_exceptions_show_locals=False)
+    alone = typer.Typer()
     alone.command(name)(noun)
     return typer.main.get_command(alone)
 
@@ -60,7 +60,7 @@ app = typer.Typer(
     cls=LazyGroup,
     no_args_is_help=True,
     rich_markup_mode="rich",
-    pretty_exceptions_show_locals=False,
+    pretty_exceptions_enable=False,
 )
 
 

@@ -10,7 +10,8 @@ from shelfwise.inventory.config import Settings as InventorySettings
 from shelfwise.inventory.main import Inventory
 from shelfwise.inventory.main import compose as compose_inventory
 from shelfwise.inventory.tables import MIGRATIONS as INVENTORY_MIGRATIONS
-from shelfwise.platform.migrate import Migrations, MigrationUrls, upgrade
+from shelfwise.platform.migrate import Migrations, MigrationUrls, current_revision, head_revision, upgrade
+from shelfwise.platform.settings import SettingsError
 from shelfwise.sales.config import SalesSettings
 from shelfwise.sales.main import Sales
 from shelfwise.sales.main import compose as compose_sales
@@ -38,9 +39,21 @@ async def migrate(service: ServiceName, data_dir: Path | None) -> None:
     await upgrade(migrations, urls)
 
 
+async def _check_migrated(service: ServiceName, data_dir: Path | None) -> None:
+    migrations, urls = migrations_of(service, data_dir)
+    path = urls.database.removeprefix("sqlite:///")
+    missing = path != urls.database and not Path(path).exists()
+    if missing or await current_revision(migrations, urls.database) != head_revision(migrations):
+        raise SettingsError(
+            f"The database of {service} is not there or not at this version's schema. Run `shelfwise migrate`, "
+            "with the --data-dir or database URLs that the services use."
+        )
+
+
 @asynccontextmanager
 async def open_inventory(data_dir: Path | None, **given: Any) -> AsyncIterator[Inventory]:  # noqa: ANN401  settings
     """Inventory's services without HTTP, on the same database that `shelfwise serve inventory` uses."""
+    await _check_migrated("inventory", data_dir)
     inventory = compose_inventory(load(InventorySettings, data_dir, **given))
     try:
         yield inventory
@@ -51,6 +64,7 @@ async def open_inventory(data_dir: Path | None, **given: Any) -> AsyncIterator[I
 @asynccontextmanager
 async def open_sales(data_dir: Path | None, **given: Any) -> AsyncIterator[Sales]:  # noqa: ANN401  settings
     """Sales' services without HTTP, on the same database that `shelfwise serve sales` uses."""
+    await _check_migrated("sales", data_dir)
     sales = compose_sales(load(SalesSettings, data_dir, **given))
     try:
         yield sales
