@@ -284,3 +284,10 @@ def test_confidence_at_any_level_lies_between_those_measured(shop, known):
     for field, ask in (("level", (1.0, 30)), ("days", (0.9, 31))):
         with pytest.raises(ValueError, match=f"^{field}: "):
             answer.confidence(*ask)
+
+
+def test_one_product_with_a_year_of_sales_has_a_measured_confidence():
+    answer = forecast(panel_of(np.random.default_rng(12).poisson(5, (1, 365))), 30)
+    assert answer.confidence_windows[0, 29] >= 20
+    assert 0.7 < answer.confidence(0.95, 30)[0] <= 1.0
+    assert answer.expected_error[0, 29] < 0.2

@@ -22,7 +22,7 @@ LENGTHS = (1, 2, 3, 5, 7, 10, 14, 21, 28, 42, 60, 90, 120, 180, 270, 365)
 MAX_ROWS = 2000  # a larger panel is represented by a sample: its tables are settled long before
 UNKNOWN_RATE, UNKNOWN_SHAPE = 1.0 / 30.0, 0.25  # a panel without any sale: one unit a month, give or take twice that
 CATEGORY_PRIOR_PRODUCTS = 2.0
-LATER_SHARE = 0.45
+LATER_SHARE, MAX_LATER_SHARE = 0.45, 0.65
 DRIFT_DAYS, DRIFT_WEEKS, DRIFT_LARGE, DRIFT_PRIOR_WINDOWS, DRIFT_DAMPING = 28, 26, 100.0, 200.0, 0.5
 GRID_STEP = 0.35
 MAX_WINDOWS = 20_000  # of one length: what the tables are fitted on
@@ -152,10 +152,16 @@ def _drift(windows: Windows) -> float:
 
 
 def _split(windows: Windows, weeks: int) -> int:
-    """Week index that separates windows used for the early tails from the later ones that measure coverage."""
+    """Week index that separates windows used for the early tails from the later ones that measure coverage.
+
+    A panel of a few products gives the later part up to ``MAX_LATER_SHARE``, where that makes enough windows.
+    """
     known = np.flatnonzero(windows.usable.any(axis=(0, 2)))
     first = int(windows.origins[known[0]]) if len(known) else 0
-    return weeks - 1 - int(LATER_SHARE * (weeks - 1 - first))
+    span = weeks - 1 - first
+    products = max(1, int(windows.usable.any(axis=(0, 1)).sum()))
+    enough = -(-MIN_WINDOWS // products) + -(-int(windows.days[-1]) // WEEK)
+    return weeks - 1 - max(int(LATER_SHARE * span), min(enough, int(MAX_LATER_SHARE * span)))
 
 
 @dataclass(frozen=True, eq=False)
