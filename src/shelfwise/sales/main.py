@@ -26,6 +26,9 @@ from shelfwise.sales.analytics.endpoints import analytics_router
 from shelfwise.sales.analytics.service import AnalyticsService
 from shelfwise.sales.booking.service import BookingService
 from shelfwise.sales.config import SalesSettings
+from shelfwise.sales.forecasting.endpoints import forecasting_router
+from shelfwise.sales.forecasting.service import ForecastingService
+from shelfwise.sales.imports.service import ImportService
 from shelfwise.sales.orders.endpoints import orders_router
 from shelfwise.sales.orders.service import OrdersService
 from shelfwise.sales.orders.tasks import InventoryDelivery
@@ -55,7 +58,9 @@ class Sales:
     product_refs: ProductRefsService
     booking: BookingService
     orders: OrdersService
+    imports: ImportService
     analytics: AnalyticsService
+    forecasting: ForecastingService
     peers: Peers
     relay_database: Database
     clock: Clock
@@ -94,7 +99,9 @@ def compose(settings: SalesSettings, *, clock: Clock = _utc_now) -> Sales:
         product_refs=product_refs,
         booking=booking,
         orders=OrdersService(database, product_refs, booking, clock=clock),
+        imports=ImportService(database, product_refs, booking, clock=clock),
         analytics=AnalyticsService(database, product_refs, clock=clock),
+        forecasting=ForecastingService(database, product_refs, clock=clock),
         peers=peers,
         relay_database=relay_database,
         clock=clock,
@@ -136,6 +143,7 @@ def create_app(settings: SalesSettings | None = None, *, clock: Clock = _utc_now
             product_refs_router(sales.product_refs),
             orders_router(sales.orders, sales.booking),
             analytics_router(sales.analytics),
+            forecasting_router(sales.forecasting),
         ],
         health=health_router(
             service="sales",

@@ -1,4 +1,7 @@
-"""Every table of Sales, and its migrations. All keys lead with the tenant."""
+"""Every table of Sales, and its migrations. All keys lead with the tenant.
+
+Tables that are read by range of their key have no row id on SQLite: their rows then stand in the order of the key.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -43,6 +46,7 @@ PRODUCT_REFS = sa.Table(
     sa.Column("listed_from", sa.Date, nullable=False),
     # Number of the product's last published event; its row lock gives the events their order.
     sa.Column("event_sequence", sa.BigInteger, nullable=False, server_default="0"),
+    sqlite_with_rowid=False,
 )
 
 PRODUCT_CODES = sa.Table(
@@ -54,6 +58,7 @@ PRODUCT_CODES = sa.Table(
     sa.Column("rank", sa.Integer, primary_key=True),
     sa.Column("product_id", sa.Text, primary_key=True),
     sa.Index("ix_product_codes_product", "tenant_id", "product_id"),
+    sqlite_with_rowid=False,
 )
 
 ORDERS = sa.Table(
@@ -67,6 +72,7 @@ ORDERS = sa.Table(
     # Of the order as it was posted; null when it came line by line from a file.
     sa.Column("payload_hash", sa.LargeBinary),
     sa.Column("recorded_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 
@@ -105,6 +111,7 @@ ORDER_LINES = sa.Table(
         postgresql_where=sa.text("refers_order_id IS NOT NULL"),
         sqlite_where=sa.text("refers_order_id IS NOT NULL"),
     ),
+    sqlite_with_rowid=False,
 )
 
 UNRESOLVED_LINES = sa.Table(
@@ -112,6 +119,7 @@ UNRESOLVED_LINES = sa.Table(
     METADATA,
     *_line_columns(),
     sa.Index("ix_unresolved_lines_product", "tenant_id", "product"),
+    sqlite_with_rowid=False,
 )
 
 SALES_DAILY = sa.Table(
@@ -129,6 +137,7 @@ SALES_DAILY = sa.Table(
     sa.Column("refunded_revenue", Money, nullable=False),
     sa.Column("last_sold_at", Instant),
     sa.Index("ix_sales_daily_day", "tenant_id", "business_day"),
+    sqlite_with_rowid=False,
 )
 
 SALES_DAYS = sa.Table(
@@ -142,6 +151,7 @@ SALES_DAYS = sa.Table(
     sa.Column("revenue", Money, nullable=False),
     sa.Column("returned_quantity", sa.BigInteger, nullable=False),
     sa.Column("refunded_revenue", Money, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 IMPORTS = sa.Table(
@@ -195,6 +205,7 @@ FORECASTS = sa.Table(
     sa.Column("product_id", sa.Text, primary_key=True),
     sa.Column("business_date", sa.Date, primary_key=True),
     sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("computed_at", Instant, nullable=False),
     sa.Column("payload", sa.LargeBinary, nullable=False),
     sa.Index("ix_forecasts_date", "tenant_id", "business_date"),
 )

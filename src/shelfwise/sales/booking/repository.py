@@ -3,11 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shelfwise.platform.bulk import append
 from shelfwise.platform.database import insert_into
 from shelfwise.sales.booking.rules import BookedLine, DailyDelta, LineDraft, ProductDay
 from shelfwise.sales.tables import (
@@ -19,8 +21,6 @@ from shelfwise.sales.tables import (
     UNRESOLVED_LINES,
 )
 
-#: Rows in one statement: the event loop gets a turn between two.
-_ROWS_PER_STATEMENT = 500
 _SUMMED = ("quantity", "revenue", "orders", "returned_quantity", "refunded_revenue")
 
 
@@ -60,20 +60,23 @@ class BookingRepository:
 
     async def add_heads(self, heads: Sequence[OrderHead], now: datetime) -> None:
         """Adds orders, in the order of their ids; one that another transaction adds first stays as that made it."""
-        await self._insert(
-            insert_into(self._connection, ORDERS).on_conflict_do_nothing(),
+        await append(
+            self._connection,
+            ORDERS,
+            ("order_id", "ordered_at", "business_day", "location_id", "payload_hash", "recorded_at", "tenant_id"),
             [
-                {
-                    "tenant_id": self._tenant_id,
-                    "order_id": head.order_id,
-                    "ordered_at": head.ordered_at,
-                    "business_day": head.business_day,
-                    "location_id": head.location_id,
-                    "payload_hash": head.payload_hash,
-                    "recorded_at": now,
-                }
+                (
+                    head.order_id,
+                    head.ordered_at,
+                    head.business_day,
+                    head.location_id,
+                    head.payload_hash,
+                    now,
+                    self._tenant_id,
+                )
                 for head in sorted(heads, key=lambda head: head.order_id)
             ],
+            statement=insert_into(self._connection, ORDERS).on_conflict_do_nothing(),
         )
 
     async def lines(self, order_ids: Collection[str]) -> list[BookedLine]:
@@ -93,14 +96,10 @@ class BookingRepository:
 
     async def add_lines(self, lines: Sequence[BookedLine], *, history: bool, now: datetime) -> None:
         """Appends lines, each to the table of its kind: resolved or waiting for a product."""
-        for table, wanted in ((ORDER_LINES, True), (UNRESOLVED_LINES, False)):
-            rows = [
-                self._row(line, history=history, now=now) for line in lines if (line.product_id is not None) is wanted
-            ]
-            if not wanted:
-                for row in rows:
-                    del row["product_id"]
-            await self._insert(sa.insert(table), rows)
+        resolved = [(*self._row(line, history, now), line.product_id) for line in lines if line.product_id is not None]
+        await append(self._connection, ORDER_LINES, (*_STORED_COLUMNS, "product_id"), resolved)
+        waiting = [self._row(line, history, now) for line in lines if line.product_id is None]
+        await append(self._connection, UNRESOLVED_LINES, _STORED_COLUMNS, waiting)
 
     async def add_daily(self, deltas: Mapping[ProductDay, DailyDelta]) -> None:
         """Adds to the rollup by product, day and location."""
@@ -110,40 +109,32 @@ class BookingRepository:
             (sa.or_(kept.last_sold_at.is_(None), given.last_sold_at > kept.last_sold_at), given.last_sold_at),
             else_=kept.last_sold_at,
         )
-        await self._insert(
-            statement.on_conflict_do_update(
+        await append(
+            self._connection,
+            SALES_DAILY,
+            ("tenant_id", "product_id", "business_day", "location_id", "last_sold_at", *_SUMMED),
+            [
+                (self._tenant_id, *row, delta.last_sold_at, *_summed(delta))
+                for row, delta in sorted(deltas.items(), key=lambda item: item[0])
+            ],
+            statement=statement.on_conflict_do_update(
                 index_elements=["tenant_id", "product_id", "business_day", "location_id"],
                 set_={name: kept[name] + given[name] for name in _SUMMED} | {"last_sold_at": latest},
             ),
-            [
-                {
-                    "tenant_id": self._tenant_id,
-                    "product_id": product_id,
-                    "business_day": day,
-                    "location_id": location_id,
-                    "last_sold_at": delta.last_sold_at,
-                    **{name: getattr(delta, name) for name in _SUMMED},
-                }
-                for (product_id, day, location_id), delta in sorted(deltas.items(), key=lambda item: item[0])
-            ],
         )
 
     async def add_days(self, deltas: Mapping[date, DailyDelta]) -> None:
         """Adds to the rollup by day."""
         statement = insert_into(self._connection, SALES_DAYS)
-        await self._insert(
-            statement.on_conflict_do_update(
+        await append(
+            self._connection,
+            SALES_DAYS,
+            ("tenant_id", "business_day", *_SUMMED),
+            [(self._tenant_id, day, *_summed(delta)) for day, delta in sorted(deltas.items())],
+            statement=statement.on_conflict_do_update(
                 index_elements=["tenant_id", "business_day"],
                 set_={name: SALES_DAYS.c[name] + statement.excluded[name] for name in _SUMMED},
             ),
-            [
-                {
-                    "tenant_id": self._tenant_id,
-                    "business_day": day,
-                    **{name: getattr(delta, name) for name in _SUMMED},
-                }
-                for day, delta in sorted(deltas.items())
-            ],
         )
 
     async def take_resolvable(self, limit: int) -> tuple[list[BookedLine], list[bool]]:
@@ -183,32 +174,27 @@ class BookingRepository:
         )
         return [UnresolvedCode(row[0], row[1], int(row[2])) for row in await self._connection.execute(query)]
 
-    async def _insert(self, statement: Any, rows: Sequence[dict[str, Any]]) -> None:  # noqa: ANN401  an Insert of either database
-        for start in range(0, len(rows), _ROWS_PER_STATEMENT):
-            await self._connection.execute(statement, rows[start : start + _ROWS_PER_STATEMENT])
-
-    def _row(self, line: BookedLine, *, history: bool, now: datetime) -> dict[str, Any]:
+    def _row(self, line: BookedLine, history: bool, now: datetime) -> tuple[Any, ...]:  # noqa: FBT001  private
         draft = line.draft
-        return {
-            "tenant_id": self._tenant_id,
-            "order_id": draft.order_id,
-            "line_no": draft.line_no,
-            "kind": draft.kind,
-            "entry_no": draft.entry_no,
-            "product": draft.product,
-            "name": draft.name,
-            "quantity": draft.quantity,
-            "unit_price": line.unit_price,
-            "location_id": line.location_id,
-            "occurred_at": draft.occurred_at,
-            "business_day": line.counts_on,
-            "refers_order_id": draft.refers_order_id,
-            "refers_line_no": draft.refers_line_no,
-            "resellable": draft.resellable,
-            "history": history,
-            "recorded_at": now,
-            "product_id": line.product_id,
-        }
+        return (
+            draft.order_id,
+            draft.line_no,
+            draft.kind,
+            draft.entry_no,
+            draft.product,
+            draft.name,
+            draft.quantity,
+            line.unit_price,
+            line.location_id,
+            draft.occurred_at,
+            line.counts_on,
+            draft.refers_order_id,
+            draft.refers_line_no,
+            draft.resellable,
+            self._tenant_id,
+            history,
+            now,
+        )
 
 
 _LINE_COLUMNS = (
@@ -227,6 +213,7 @@ _LINE_COLUMNS = (
     "refers_line_no",
     "resellable",
 )
+_STORED_COLUMNS = (*_LINE_COLUMNS, "tenant_id", "history", "recorded_at")
 
 
 def _booked(row: Any, product_id: str | None) -> BookedLine:  # noqa: ANN401  a row of either table of lines
@@ -248,3 +235,7 @@ def _booked(row: Any, product_id: str | None) -> BookedLine:  # noqa: ANN401  a 
         resellable=row.resellable,
     )
     return BookedLine(draft, product_id, row.unit_price, row.business_day, row.location_id)
+
+
+def _summed(delta: DailyDelta) -> tuple[int, Decimal, int, int, Decimal]:
+    return delta.quantity, delta.revenue, delta.orders, delta.returned_quantity, delta.refunded_revenue

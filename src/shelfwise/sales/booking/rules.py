@@ -113,7 +113,7 @@ class Book:
 
     def remember(self, known: Iterable[BookedLine]) -> None:
         """Takes lines that are recorded already: they change nothing, but later lines may refer to them."""
-        for line in sorted(known, key=_sales_first):
+        for line in sorted(known, key=lambda line: _not_sale(line.draft)):
             draft = line.draft
             self.lines[draft.identity] = (draft.product, draft.quantity)
             if draft.kind == "sale":
@@ -125,8 +125,9 @@ class Book:
 
     def book(self, drafts: Iterable[LineDraft], products: dict[str, str]) -> None:
         """Books drafts, sales before what refers to them; ``products`` maps each known code to its product."""
-        for draft in sorted(drafts, key=lambda draft: draft.kind != "sale"):
-            known = self.lines.get(draft.identity)
+        for draft in sorted(drafts, key=_not_sale):
+            identity = draft[1:5]
+            known = self.lines.get(identity)
             if known is not None:
                 self._repeated(draft, known)
                 continue
@@ -134,9 +135,12 @@ class Book:
             if isinstance(line, str):
                 self.problems.append(LineProblem(draft.source, line))
                 continue
-            self.lines[draft.identity] = (line.draft.product, draft.quantity)
+            self.lines[identity] = (line.draft.product, draft.quantity)
             self.booked.append(line)
-            self._count(line)
+            if draft.kind == "sale":
+                self._count_sale(line)
+            else:
+                self._count_taken_back(line)
 
     def _repeated(self, draft: LineDraft, known: tuple[str, int]) -> None:
         # What refers to a sale line is recorded under that line's code, whichever code the row itself gave.
@@ -163,36 +167,45 @@ class Book:
             return None
         return self.sold.get((draft.refers_order_id, draft.refers_line_no))
 
-    def _count(self, line: BookedLine) -> None:
+    def _count_sale(self, line: BookedLine) -> None:
         draft = line.draft
-        if draft.kind == "sale":
-            before, first = self._sell(line)
-            if line.product_id is not None:
-                self._add_sold(line, draft.order_id, 1, row=int(before), order=int(first))
+        row_begins, order_begins = self._sell(line)
+        if line.product_id is None:
             return
+        amount = draft.quantity * line.unit_price
+        by_product, by_day = self._deltas(line)
+        by_product.quantity += draft.quantity
+        by_product.revenue += amount
+        by_product.orders += row_begins
+        if by_product.last_sold_at is None or draft.occurred_at > by_product.last_sold_at:
+            by_product.last_sold_at = draft.occurred_at
+        by_day.quantity += draft.quantity
+        by_day.revenue += amount
+        if order_begins:
+            self._add_order(draft.order_id, 1)
+
+    def _count_taken_back(self, line: BookedLine) -> None:
+        draft = line.draft
         target = self._target(draft)
         row_ends, order_ends = (False, False) if target is None else self._take_back(target, draft)
         if line.product_id is None:
             return
-        if draft.kind == "cancellation":
-            self._add_sold(line, draft.refers_order_id or "", -1, row=-int(row_ends), order=-int(order_ends))
-        else:
-            for delta in self._deltas(line):
+        amount = draft.quantity * line.unit_price
+        deltas = self._deltas(line)
+        for delta in deltas:
+            if draft.kind == "cancellation":
+                delta.quantity -= draft.quantity
+                delta.revenue -= amount
+            else:
                 delta.returned_quantity += draft.quantity
-                delta.refunded_revenue += draft.quantity * line.unit_price
+                delta.refunded_revenue += amount
+        deltas[0].orders -= row_ends
+        if order_ends:
+            self._add_order(draft.refers_order_id or "", -1)
 
-    def _add_sold(self, line: BookedLine, order_id: str, sign: int, *, row: int, order: int) -> None:
-        by_product, by_day = self._deltas(line)
-        quantity = sign * line.draft.quantity
-        for delta in (by_product, by_day):
-            delta.quantity += quantity
-            delta.revenue += quantity * line.unit_price
-        by_product.orders += row
-        if order:
-            self.days.setdefault(self.order_days[order_id], DailyDelta()).orders += order
-        moment = line.draft.occurred_at
-        if sign > 0 and (by_product.last_sold_at is None or moment > by_product.last_sold_at):
-            by_product.last_sold_at = moment
+    def _add_order(self, order_id: str, count: int) -> None:
+        # An order counts on its own day, wherever its lines do.
+        self.days.setdefault(self.order_days[order_id], DailyDelta()).orders += count
 
     def _deltas(self, line: BookedLine) -> tuple[DailyDelta, DailyDelta]:
         key = _row(line.product_id, line.counts_on, line.location_id)
@@ -250,5 +263,5 @@ def _row(product_id: str | None, day: date, location_id: str | None) -> ProductD
     return (product_id or "", day, location_id or "")
 
 
-def _sales_first(line: BookedLine) -> bool:
-    return line.draft.kind != "sale"
+def _not_sale(draft: LineDraft) -> bool:
+    return draft.kind != "sale"

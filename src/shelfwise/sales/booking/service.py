@@ -6,16 +6,21 @@ id, products by id, days - so that two bookings cannot wait for each other in a 
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+import random
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
+from typing import TypeVar
 
 import msgspec
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shelfwise.contracts.events import SaleEvent
 from shelfwise.platform.database import Database
 from shelfwise.platform.outbox import Outbox, OutboxMessage
+from shelfwise.platform.problems import UnavailableError
 from shelfwise.platform.tenancy import business_day
 from shelfwise.sales.booking.repository import BookingRepository, OrderHead, UnresolvedCode
 from shelfwise.sales.booking.rules import (
@@ -51,6 +56,12 @@ __all__ = [
 
 TOPIC = "sales-events"
 _RESOLVE_ROWS = 2000
+_DEADLOCK_RETRIES = 4
+#: serialization_failure and deadlock_detected.
+_RETRYABLE = frozenset({"40001", "40P01"})
+
+T = TypeVar("T")
+
 #: From so many lines on, the arithmetic runs beside the event loop instead of on it.
 _THREAD_LINES = 100
 
@@ -101,9 +112,25 @@ class BookingService:
         self._clock = clock
         self._wake = wake
 
-    def committed(self) -> None:
-        """To be called when a transaction that booked has committed: the relay then delivers at once."""
+    async def in_transaction(self, tenant_id: str, effect: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Runs ``effect`` in a writing transaction and, when it has committed, has the relay deliver at once.
+
+        Where PostgreSQL ends a circle of waiting bookings by refusing one, that one is run again.
+        """
+        for _ in range(_DEADLOCK_RETRIES):
+            try:
+                return await self._commit(tenant_id, effect)
+            except (DBAPIError, UnavailableError) as error:
+                if not _ended_by_database(error):
+                    raise
+                await asyncio.sleep(random.uniform(0.01, 0.1))  # noqa: S311  a pause, not a secret
+        return await self._commit(tenant_id, effect)
+
+    async def _commit(self, tenant_id: str, effect: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        async with self._database.write(tenant_id) as connection:
+            result = await effect(connection)
         self._wake()
+        return result
 
     async def book(
         self,
@@ -162,11 +189,8 @@ class BookingService:
         tenant = await self._product_refs.tenant(tenant_id)
         total = 0
         while True:
-            async with self._database.write(tenant_id) as connection:
-                done, more = await self._resolve_some(connection, tenant)
+            done, more = await self.in_transaction(tenant_id, partial(self._resolve_some, tenant=tenant))
             total += done
-            if done:
-                self.committed()
             if not (done and more):
                 return total
 
@@ -201,9 +225,12 @@ class BookingService:
         await repository.add_lines(book.booked, history=history, now=now)
         await repository.add_daily(book.daily)
         await repository.add_days(book.days)
-        outbox = Outbox(OUTBOX, connection, tenant.tenant_id)
-        for start in range(0, len(messages), 500):
-            await outbox.add(messages[start : start + 500], now)
+        await Outbox(OUTBOX, connection, tenant.tenant_id).add(messages, now)
+
+
+def _ended_by_database(error: Exception) -> bool:
+    cause = error if isinstance(error, DBAPIError) else error.__cause__
+    return isinstance(cause, DBAPIError) and getattr(cause.orig, "sqlstate", None) in _RETRYABLE
 
 
 def _conflict(head: OrderHead, stored: OrderHead) -> bool:

@@ -139,17 +139,18 @@ class OrdersService:
     async def _once(self, tenant_id: str, identity: RequestIdentity | None, effect: Effect) -> StoredAnswer:
         tenant = await self._product_refs.tenant(tenant_id)
         now = self._clock()
-        async with self._database.write(tenant_id) as connection:
+
+        async def at_most_once(connection: AsyncConnection) -> StoredAnswer:
             keys = IdempotencyKeys(IDEMPOTENCY_KEYS, connection)
-            if identity is not None:
-                stored = await keys.stored(identity, now)
-                if stored is not None:
-                    return stored
+            stored = None if identity is None else await keys.stored(identity, now)
+            if stored is not None:
+                return stored
             answer = await effect(connection, tenant)
             if identity is not None:
                 await keys.store(identity, answer, now)
-        self._booking.committed()
-        return answer
+            return answer
+
+        return await self._booking.in_transaction(tenant_id, at_most_once)
 
     async def _known(
         self, connection: AsyncConnection, tenant_id: str, order_id: str, *, lock: bool = False

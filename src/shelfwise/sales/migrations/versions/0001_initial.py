@@ -72,6 +72,7 @@ def _forecasts() -> None:
         sa.Column("product_id", sa.Text(), nullable=False),
         sa.Column("business_date", sa.Date(), nullable=False),
         sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("computed_at", Instant, nullable=False),
         sa.Column("payload", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "product_id", "business_date"),
     )
@@ -147,6 +148,7 @@ def _order_lines() -> None:
         sa.Column("recorded_at", Instant, nullable=False),
         sa.Column("product_id", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "order_id", "line_no", "kind", "entry_no"),
+        sqlite_with_rowid=False,
     )
     op.create_index(
         "ix_order_lines_refers",
@@ -169,6 +171,7 @@ def _orders() -> None:
         sa.Column("payload_hash", sa.LargeBinary(), nullable=True),
         sa.Column("recorded_at", Instant, nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "order_id"),
+        sqlite_with_rowid=False,
     )
 
 
@@ -206,6 +209,7 @@ def _product_codes() -> None:
         sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("product_id", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "code", "rank", "product_id"),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_product_codes_product", "product_codes", ["tenant_id", "product_id"], unique=False)
 
@@ -223,6 +227,7 @@ def _product_refs() -> None:
         sa.Column("listed_from", sa.Date(), nullable=False),
         sa.Column("event_sequence", sa.BigInteger(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "product_id"),
+        sqlite_with_rowid=False,
     )
 
 
@@ -240,6 +245,7 @@ def _sales_daily() -> None:
         sa.Column("refunded_revenue", Money, nullable=False),
         sa.Column("last_sold_at", Instant, nullable=True),
         sa.PrimaryKeyConstraint("tenant_id", "product_id", "business_day", "location_id"),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_sales_daily_day", "sales_daily", ["tenant_id", "business_day"], unique=False)
 
@@ -255,6 +261,7 @@ def _sales_days() -> None:
         sa.Column("returned_quantity", sa.BigInteger(), nullable=False),
         sa.Column("refunded_revenue", Money, nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "business_day"),
+        sqlite_with_rowid=False,
     )
 
 
@@ -293,5 +300,6 @@ def _unresolved_lines() -> None:
         sa.Column("history", sa.Boolean(), nullable=False),
         sa.Column("recorded_at", Instant, nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "order_id", "line_no", "kind", "entry_no"),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_unresolved_lines_product", "unresolved_lines", ["tenant_id", "product"], unique=False)

@@ -1,0 +1,139 @@
+"""A stored forecast as it is answered."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TypedDict
+
+import numpy as np
+
+from shelfwise.contracts.forecasts import DayDemand, DemandForecast, ExplanationTerm, TotalDemand
+from shelfwise.planning.demand import LEVELS
+from shelfwise.sales.forecasting.rules import (
+    SHORT_HISTORY_DAYS,
+    ForecastArrays,
+    StoredForecast,
+    measured_confidence,
+    stock_level,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a caller wants to know of each product."""
+
+    forecast_days: int
+    service_level: float
+    detail: bool
+    total_days: tuple[int, ...]
+
+    @property
+    def horizon(self) -> int:
+        return max(self.forecast_days, *self.total_days, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a forecast comes from: its business date, its run (None: none yet) and when it was computed."""
+
+    business_date: date
+    run_id: str | None
+    computed_at: datetime
+
+
+class ForecastRun(TypedDict):
+    """A finished run. ``repeated`` says that nothing had changed since the run of the same input."""
+
+    run_id: str
+    business_date: str
+    products: int
+    horizon_days: int
+    history_start: str
+    calibration_id: str
+    finished_at: str
+    repeated: bool
+
+
+def demand_forecast(product_id: str, stored: StoredForecast, origin: Origin, asked: Asked) -> DemandForecast:
+    """The document's forecast of one product, with what stands behind it."""
+    arrays = stored.arrays()
+    last = asked.forecast_days - 1
+    predicted = round(float(arrays.total_mean[last]), 2)
+    confidence = measured_confidence(arrays, asked.service_level, asked.forecast_days)
+    error = float(arrays.expected_error[last])
+    answer = DemandForecast(
+        product_id=product_id,
+        forecast_days=asked.forecast_days,
+        predicted_demand=predicted,
+        confidence_level=None if confidence is None else round(confidence, 4),
+        recommended_stock_level=stock_level(arrays, asked.service_level, asked.forecast_days),
+        service_level=asked.service_level,
+        confidence_windows=int(arrays.windows[last]),
+        expected_error=None if np.isnan(error) else round(error, 4),
+        levels=list(LEVELS),
+        totals=_totals(arrays, asked.total_days or range(1, asked.forecast_days + 1)),
+        model=stored.model,
+        pattern=stored.pattern,
+        history_days=stored.history_days,
+        notes=_notes(stored, origin),
+        business_date=origin.business_date.isoformat(),
+        calibration_id=stored.calibration_id,
+        as_of=_iso(origin.computed_at),
+    )
+    if origin.run_id is not None:
+        answer["run_id"] = origin.run_id
+    if asked.detail:
+        answer["daily"] = _daily(arrays, asked.forecast_days, origin.business_date)
+        answer["explanation"] = _explanation(arrays, asked.forecast_days, predicted)
+    return answer
+
+
+def _totals(arrays: ForecastArrays, days: Collection[int]) -> list[TotalDemand]:
+    return [
+        TotalDemand(
+            days=day, mean=round(float(arrays.total_mean[day - 1]), 4), quantiles=_numbers(arrays.total[day - 1])
+        )
+        for day in sorted(set(days))
+    ]
+
+
+def _daily(arrays: ForecastArrays, days: int, first: date) -> list[DayDemand]:
+    return [
+        DayDemand(
+            date=(first + timedelta(days=index)).isoformat(),
+            mean=round(float(arrays.mean[index]), 4),
+            quantiles=_numbers(arrays.daily[index]),
+        )
+        for index in range(days)
+    ]
+
+
+def _explanation(arrays: ForecastArrays, days: int, predicted: float) -> list[ExplanationTerm]:
+    """Terms in units, rounded so that they add up to the prediction as it is answered."""
+    units = {name: round(float(values[:days].sum()), 2) for name, values in arrays.terms.items()}
+    largest = max(units, key=lambda name: abs(units[name]))
+    units[largest] = round(predicted - sum(value for name, value in units.items() if name != largest), 2)
+    return [ExplanationTerm(term=name, units=value) for name, value in units.items()]
+
+
+def _notes(stored: StoredForecast, origin: Origin) -> list[str]:
+    notes = []
+    if stored.history_days == 0:
+        notes.append("No day of history yet: what the tenant's products typically sell, with a wide margin.")
+    elif stored.short_history:
+        notes.append(
+            f"Fewer than {SHORT_HISTORY_DAYS} days of history: mostly what the tenant's products typically sell."
+        )
+    if origin.run_id is None:
+        notes.append("No forecast run yet: calibrated on the products asked for alone. Start one with `forecast run`.")
+    notes.append("Days out of stock count as days without demand: no stock history was given.")
+    return notes
+
+
+def _numbers(values: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> list[float]:
+    rounded: Sequence[float] = np.round(values, 4).tolist()
+    return list(rounded)
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")

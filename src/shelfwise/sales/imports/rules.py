@@ -1,0 +1,230 @@
+"""Rows of a sales CSV: what each means, or why it means nothing. One physical line is one row."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Literal, NamedTuple, cast
+from zoneinfo import ZoneInfo
+
+from shelfwise.sales.identifiers import code_problem, identifier_problem, text_problem
+from shelfwise.sales.lines import Line
+from shelfwise.sales.moments import Moment, read_moment
+
+REQUIRED = ("order_id", "line_no", "ordered_at", "product", "quantity", "unit_price")
+OPTIONAL = ("kind", "cancels_order_id", "cancels_line_no", "name", "location_id")
+KINDS = ("sale", "cancellation", "return")
+MAX_INTEGER = 10**9
+MAX_AMOUNT = Decimal(10**12)
+_MAX_NAME = 512
+
+RowKind = Literal["sale", "cancellation", "return"]
+
+
+class HeaderError(ValueError):
+    """The first line names no table of order lines."""
+
+
+class RowError(ValueError):
+    """Why one row cannot be imported."""
+
+
+class Row(NamedTuple):
+    """One good row, its fields in the order of the booking's draft."""
+
+    source: int
+    order_id: str
+    line_no: int
+    kind: RowKind
+    entry_no: int
+    product: str
+    quantity: int
+    unit_price: Decimal | None
+    occurred_at: datetime
+    business_day: date
+    name: str | None
+    location_id: str | None
+    refers_order_id: str | None
+    refers_line_no: int | None
+
+
+class BadRow(NamedTuple):
+    line: int
+    reason: str
+
+
+def read_header(line: bytes) -> tuple[str, ...]:
+    """The column names of a file.
+
+    Raises:
+        HeaderError: a required column is missing, or a column appears twice.
+    """
+    try:
+        names = tuple(name.strip().lower() for name in fields_of(line.decode("utf-8")))
+    except (UnicodeDecodeError, RowError) as error:
+        raise HeaderError("the first line must name the columns, in UTF-8") from error
+    missing = [name for name in REQUIRED if name not in names]
+    if missing:
+        raise HeaderError(f"the first line must name the columns {', '.join(REQUIRED)}; missing: {', '.join(missing)}")
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise HeaderError(f"the first line names a column twice: {', '.join(twice)}")
+    return names
+
+
+def fields_of(text: str) -> list[str]:
+    """The values of a line, without the blanks around them.
+
+    Raises:
+        RowError: a quote is not closed, or stands where it cannot.
+    """
+    if '"' not in text:
+        return [value.strip() for value in text.split(",")]
+    try:
+        rows = list(csv.reader([text], strict=True))
+    except csv.Error as error:
+        raise RowError(f"is not a CSV row: {error}") from error
+    return [value.strip() for value in rows[0]]
+
+
+@dataclass(slots=True)
+class RowReader:
+    """Reads the rows under a header; ``zone`` is the tenant's, for wall times without an offset.
+
+    Values repeat from line to line, so what they mean is kept while one batch is read.
+    """
+
+    header: Sequence[str]
+    zone: ZoneInfo
+    _place: dict[str, int] = field(init=False)
+    _moments: dict[str, Moment] = field(init=False, default_factory=dict)
+    _prices: dict[str, Decimal] = field(init=False, default_factory=dict)
+    _good: set[str] = field(init=False, default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._place = {name: index for index, name in enumerate(self.header) if name in {*REQUIRED, *OPTIONAL}}
+
+    def read(self, lines: Iterable[Line]) -> tuple[list[Row], list[BadRow]]:
+        """The good rows and the bad ones; empty lines are neither."""
+        self._moments.clear()
+        self._prices.clear()
+        self._good.clear()
+        good: list[Row] = []
+        bad: list[BadRow] = []
+        for line in lines:
+            try:
+                row = self._row(line)
+            except RowError as error:
+                bad.append(BadRow(line.number, str(error)))
+            else:
+                if row is not None:
+                    good.append(row)
+        return good, bad
+
+    def _row(self, line: Line) -> Row | None:
+        if line.data is None:
+            raise RowError("the line is too long")
+        if not line.data.strip():
+            return None
+        try:
+            values = fields_of(line.data.decode("utf-8"))
+        except UnicodeDecodeError as error:
+            raise RowError("is not valid UTF-8") from error
+        if len(values) > len(self.header):
+            raise RowError(f"has {len(values)} values under {len(self.header)} columns")
+        given = {name: values[index] for name, index in self._place.items() if index < len(values)}
+        kind = given.get("kind") or "sale"
+        if kind not in KINDS:
+            raise RowError(f"kind: {kind[:40]!r} is not one of {', '.join(KINDS)}")
+        moment = self._moment(_needed(given, "ordered_at"))
+        quantity = _integer(_needed(given, "quantity"), "quantity")
+        price = self._price(given.get("unit_price", ""), kind)
+        if price is not None and price * quantity > MAX_AMOUNT:
+            raise RowError("unit_price: comes to more than 10^12")
+        refers_order_id, refers_line_no = self._target(given, kind)
+        name = given.get("name") or None
+        if text_problem(name) or (name is not None and len(name) > _MAX_NAME):
+            raise RowError(f"name: is longer than {_MAX_NAME} characters or cannot be stored")
+        place = given.get("location_id") or None
+        return Row(
+            source=line.number,
+            order_id=self._identifier(_needed(given, "order_id"), "order_id"),
+            line_no=_integer(_needed(given, "line_no"), "line_no"),
+            kind=cast("RowKind", kind),
+            entry_no=0,
+            product=self._code(_needed(given, "product"), "product"),
+            quantity=quantity,
+            unit_price=price,
+            occurred_at=moment.instant,
+            business_day=moment.business_day,
+            name=name,
+            location_id=None if place is None else self._code(place, "location_id"),
+            refers_order_id=refers_order_id,
+            refers_line_no=refers_line_no,
+        )
+
+    def _moment(self, text: str) -> Moment:
+        moment = self._moments.get(text)
+        if moment is None:
+            try:
+                moment = self._moments[text] = read_moment(text, self.zone)
+            except ValueError as error:
+                raise RowError(f"ordered_at: {error}") from error
+        return moment
+
+    def _price(self, text: str, kind: str) -> Decimal | None:
+        if not text:
+            if kind == "sale":
+                raise RowError("unit_price: is missing")
+            return None
+        price = self._prices.get(text)
+        if price is None:
+            try:
+                price = Decimal(text)
+            except InvalidOperation as error:
+                raise RowError(f"unit_price: {text[:40]!r} is not a number") from error
+            if not price.is_finite() or not 0 <= price <= MAX_AMOUNT:
+                raise RowError(f"unit_price: {text[:40]!r} is not between 0 and 10^12")
+            price = self._prices[text] = round(price, 4)
+        return price
+
+    def _target(self, given: dict[str, str], kind: str) -> tuple[str | None, int | None]:
+        order_id, line_no = given.get("cancels_order_id", ""), given.get("cancels_line_no", "")
+        if not order_id and not line_no:
+            if kind == "cancellation":
+                raise RowError("cancels_order_id: a cancellation must say which line it cancels")
+            return None, None
+        if kind == "sale":
+            raise RowError("cancels_order_id: a sale cancels nothing")
+        if not order_id or not line_no:
+            raise RowError("cancels_order_id and cancels_line_no must both be given")
+        return self._identifier(order_id, "cancels_order_id"), _integer(line_no, "cancels_line_no")
+
+    def _identifier(self, text: str, column: str) -> str:
+        if text not in self._good:
+            problem = identifier_problem(text)
+            if problem is not None:
+                raise RowError(f"{column}: {problem}")
+            self._good.add(text)
+        return text
+
+    def _code(self, text: str, column: str) -> str:
+        if text not in self._good:
+            problem = code_problem(text)
+            if problem is not None:
+                raise RowError(f"{column}: {problem}")
+        return text
+
+
+def _needed(given: dict[str, str], column: str) -> str:
+    value = given.get(column)
+    if not value:
+        raise RowError(f"{column}: is missing")
+    return value
+
+
+def _integer(text: str, column: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) <= 10 and 1 <= (number := int(text)) <= MAX_INTEGER:
+        return number
+    raise RowError(f"{column}: {text[:40]!r} is not a whole number from 1 to 10^9")
