@@ -291,3 +291,9 @@ def test_one_product_with_a_year_of_sales_has_a_measured_confidence():
     assert answer.confidence_windows[0, 29] >= 20
     assert 0.7 < answer.confidence(0.95, 30)[0] <= 1.0
     assert answer.expected_error[0, 29] < 0.2
+
+
+def test_no_products_is_no_error():
+    answer = forecast(Panel([], START, np.empty((0, 30))), 7)
+    assert answer.total.shape == (0, 7, len(LEVELS))
+    assert answer.quantile(0.95, 7).shape == (0,)

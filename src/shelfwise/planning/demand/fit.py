@@ -13,7 +13,7 @@ from shelfwise.planning.demand.history import WEEK, History, lay_out, panel_week
 from shelfwise.planning.demand.panel import Panel, check_calendar
 from shelfwise.planning.demand.patterns import PATTERNS, classify
 from shelfwise.planning.demand.smoothing import Prior, rates
-from shelfwise.planning.demand.spread import own_dispersion, spread
+from shelfwise.planning.demand.spread import OWN_LENGTHS, own_dispersion, spread
 from shelfwise.planning.demand.windows import WARM_UP_WEEKS, Windows, memory_errors, roll
 
 F = NDArray[np.float64]
@@ -49,23 +49,15 @@ def calibrate(
     asked = check_levels(levels)
     check_calendar(calendar, panel.days + horizon)
     random = np.random.default_rng(seed)
-    sample = panel
-    if len(panel) > MAX_ROWS:
-        sample = panel.rows(np.sort(random.choice(len(panel), MAX_ROWS, replace=False)))
+    sample = _sample_rows(panel, random)
     history = lay_out(sample)
     shape = panel_weekday_shape(history)
-    weekday = weekday_shape(history, shape)
     rate_mean, rate_shape, group_rates = _rate_prior(sample, history)
     prior = Prior(group_prior(sample, rate_mean, group_rates), rate_shape)
-    rate, seen = rates(history, weekday, prior)
-    merit = memory_errors(history, weekday, rate, seen)
-    lengths = np.array([k for k in LENGTHS if k < horizon] + [horizon], dtype=np.intp)
-    if horizon < 28:
-        lengths = np.unique(np.append(lengths, [k for k in (7, 14, 28) if k > horizon][:1]))
-    windows = roll(history, weekday, rate, seen, lengths, merit)
-    fitted = _Sample(windows, seen, prior, sample.whole, random)
+    fitted, merit = _roll_sample(sample, history, shape, prior, horizon, random)
+    windows = fitted.windows
     split = _split(windows, history.weeks)
-    closed = windows.origins[None, :] + -(-lengths[:, None] // WEEK) <= split
+    closed = windows.origins[None, :] + -(-windows.days[:, None] // WEEK) <= split
     early = fitted.tails(closed, asked)
     hits, count, error = _coverage(fitted, early, split, classify(sample))
     return Calibration(
@@ -85,6 +77,29 @@ def calibrate(
         class_windows=count,
         class_error=error,
     )
+
+
+def _roll_sample(
+    sample: Panel, history: History, shape: F, prior: Prior, horizon: int, random: np.random.Generator
+) -> tuple[_Sample, F]:
+    """The rolling backtest of a sample, and the merit of the memories by which its windows were weighted."""
+    weekday = weekday_shape(history, shape)
+    rate, seen = rates(history, weekday, prior)
+    merit = memory_errors(history, weekday, rate, seen)
+    windows = roll(history, weekday, rate, seen, _lengths(horizon), merit)
+    return _Sample(windows, seen, prior, sample.whole, random), merit
+
+
+def _sample_rows(panel: Panel, random: np.random.Generator) -> Panel:
+    if len(panel) <= MAX_ROWS:
+        return panel
+    return panel.rows(np.sort(random.choice(len(panel), MAX_ROWS, replace=False)))
+
+
+def _lengths(horizon: int) -> NDArray[np.intp]:
+    """Windows to measure: up to the horizon, and the next whole number of weeks from which own dispersion is taken."""
+    longer = [k for k in OWN_LENGTHS if k > horizon][:1]
+    return np.array([k for k in LENGTHS if k < horizon] + [horizon] + longer, dtype=np.intp)
 
 
 def check_horizon(horizon: int) -> int:

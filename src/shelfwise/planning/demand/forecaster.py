@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -146,12 +147,21 @@ def forecast(
         for i in range(0, max(len(panel), 1), SHARD_ROWS)
     ]
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    chosen = np.searchsorted(calibration.levels, asked)
-    single = _Singles(joined["single_mean"], joined["single_spread"], joined["unit"], panel.whole)
+    return _answer(panel, asked, calibration, joined, unused)
+
+
+def _answer(
+    panel: Panel,
+    levels: tuple[float, ...],
+    calibration: Calibration,
+    joined: dict[str, NDArray[Any]],
+    unused: tuple[str, ...],
+) -> Forecast:
+    chosen = np.searchsorted(calibration.levels, levels)
     return Forecast(
         ids=tuple(panel.ids),
         start=panel.end,
-        levels=asked,
+        levels=levels,
         calibration=calibration,
         mean=joined["mean"],
         total_mean=joined["total_mean"],
@@ -168,7 +178,7 @@ def forecast(
             "weekday": joined["mean"] - joined["baseline"] - joined["drift"],
         },
         unused=unused,
-        _single=single,
+        _single=_Singles(joined["single_mean"], joined["single_spread"], joined["unit"], panel.whole),
     )
 
 
@@ -190,7 +200,7 @@ def _unused(
     return tuple(name for name, there in given.items() if there)
 
 
-def _shard(panel: Panel, horizon: int, calibration: Calibration) -> dict[str, NDArray[np.generic]]:
+def _shard(panel: Panel, horizon: int, calibration: Calibration) -> dict[str, NDArray[Any]]:
     history = lay_out(panel)
     weekday = weekday_shape(history, np.roll(calibration.weekday, -history.first_weekday))
     prior = Prior(group_prior(panel, calibration.rate_mean, calibration.group_rates), calibration.rate_shape)

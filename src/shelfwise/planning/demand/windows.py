@@ -83,7 +83,7 @@ def memory_errors(history: History, weekday: F, rate: F, seen: F) -> F:
 
 def _running(history: History, weekday: F) -> tuple[F, F, F]:
     def running(array: F) -> F:
-        flat = array.reshape(-1, history.count)
+        flat = array.reshape(history.weeks * WEEK, history.count)
         out = np.zeros((len(flat) + 1, history.count))
         np.cumsum(flat, axis=0, out=out[1:])
         return out
