@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.inventory import SECRET, TENANT, Caller, clock
+from fixtures.sales_like import SalesLike
 from fixtures.servers import running
 from shelfwise.inventory.catalogue.rules import Product
 from shelfwise.inventory.config import Settings
@@ -53,3 +54,20 @@ async def laptop(inventory: Inventory) -> Product:
     product = Product("PRD-123", "LAP-001", "Laptop", pack_size=100)
     await inventory.catalogue.create(TENANT, product)
     return product
+
+
+@pytest.fixture
+async def sales_like() -> AsyncIterator[SalesLike]:
+    """What answers as Sales; ``sales_like.url`` is where."""
+    fake = SalesLike()
+    async with running(fake) as server:
+        fake.url = server.url
+        yield fake
+
+
+@pytest.fixture
+async def connected(inventory: Inventory, settings: Settings, sales_like: SalesLike) -> AsyncIterator[Caller]:
+    """The service behind HTTP, with a Sales that answers."""
+    app = create_app(settings.model_copy(update={"SALES_SERVICE_URL": sales_like.url}), clock=clock)
+    async with running(app.asgi) as server:
+        yield Caller(server)

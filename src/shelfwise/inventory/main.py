@@ -2,13 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
 
 from litestar.di import Provide
 from prometheus_client import CollectorRegistry
@@ -20,28 +19,35 @@ from shelfwise.inventory.catalogue.service import CatalogueService
 from shelfwise.inventory.catalogue.tasks import CatalogueImport
 from shelfwise.inventory.clients.sales import SalesClient, SalesServiceClient
 from shelfwise.inventory.config import Settings
+from shelfwise.inventory.dashboard.service import DashboardService
+from shelfwise.inventory.endpoints import ROUTES as DOCUMENT_ROUTES
 from shelfwise.inventory.inbox.endpoints import ROUTES as INBOX_ROUTES
 from shelfwise.inventory.inbox.service import InboxService
 from shelfwise.inventory.publishing import CatalogueDelivery
 from shelfwise.inventory.purchasing.endpoints import ROUTES as PURCHASING_ROUTES
 from shelfwise.inventory.purchasing.service import PurchasingService
+from shelfwise.inventory.replenishment.endpoints import ROUTES as REPLENISHMENT_ROUTES
+from shelfwise.inventory.replenishment.service import ReplenishmentService
+from shelfwise.inventory.service import InventoryService
 from shelfwise.inventory.status import health_checks
 from shelfwise.inventory.stock.endpoints import ROUTES as STOCK_ROUTES
 from shelfwise.inventory.stock.service import StockService
 from shelfwise.inventory.tables import MIGRATIONS, OUTBOX
 from shelfwise.inventory.tenants.endpoints import ROUTES as TENANT_ROUTES
 from shelfwise.inventory.tenants.service import TenantService
-from shelfwise.platform.auth import TokenRules, TokenVerifier
 from shelfwise.platform.database import Database
 from shelfwise.platform.edge import Edge
 from shelfwise.platform.health import Readiness, health_router
+from shelfwise.platform.identity import service_tokens, token_verifier
 from shelfwise.platform.outbox import Relay
-from shelfwise.platform.service_tokens import ClientCredentialsTokens, MintedServiceTokens, ServiceTokens
-from shelfwise.platform.settings import SettingsError, shared_secret
+from shelfwise.platform.service_tokens import ServiceTokens
 from shelfwise.platform.telemetry import HttpMetrics
 from shelfwise.platform.web import create_application
 
 _DESCRIPTION = "Keeps the stock ledger and decides what to order, how much and when."
+
+#: A delivery under way may end; one that hangs is cut off, and its rows are delivered after the next start.
+_RELAY_STOP_SECONDS = 2.0
 
 Clock = Callable[[], datetime]
 
@@ -67,6 +73,8 @@ class Inventory:
     purchasing: PurchasingService
     stock: StockService
     inbox: InboxService
+    replenishment: ReplenishmentService
+    inventory: InventoryService
 
     async def aclose(self) -> None:
         """Closes connections; nothing can be asked afterwards."""
@@ -90,7 +98,8 @@ def compose(settings: Settings, *, clock: Clock = _utc_now) -> Inventory:
     # On SQLite the relay must share the process's one queue of writers.
     relay_database = database if relay_url is None else _database(settings, relay_url)
     sales = SalesClient.from_settings(settings)
-    tokens = _service_tokens(settings)
+    tokens = service_tokens(settings, "inventory")
+    replenishment = ReplenishmentService(database, clock, sales, tokens)
     relay = Relay(relay_database, OUTBOX, CatalogueDelivery(sales.post_refs, tokens), clock=clock)
     return Inventory(
         settings=settings,
@@ -106,6 +115,8 @@ def compose(settings: Settings, *, clock: Clock = _utc_now) -> Inventory:
         purchasing=PurchasingService(database, clock),
         stock=StockService(database, clock),
         inbox=InboxService(database, clock),
+        replenishment=replenishment,
+        inventory=InventoryService(replenishment, DashboardService(database, clock), clock),
     )
 
 
@@ -125,13 +136,15 @@ def create_app(settings: Settings | None = None, *, clock: Clock = _utc_now) -> 
         version=release,
         description=_DESCRIPTION,
         settings=settings,
-        verifier=_token_verifier(settings),
+        verifier=token_verifier(settings),
         metrics=HttpMetrics(registry),
         routes=[
+            *DOCUMENT_ROUTES,
             *CATALOGUE_ROUTES,
             *STOCK_ROUTES,
             *PURCHASING_ROUTES,
             *INBOX_ROUTES,
+            *REPLENISHMENT_ROUTES,
             *TENANT_ROUTES,
         ],
         health=health_router(
@@ -166,11 +179,15 @@ async def _running(inventory: Inventory) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        relaying.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await relaying
+        inventory.relay.stop()
+        done, _ = await asyncio.wait({relaying}, timeout=_RELAY_STOP_SECONDS)
+        if not done:
+            relaying.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await relaying
         SalesServiceClient.forget(inventory.sales)
         await inventory.aclose()
+        await HTTPClient.aclose()
 
 
 def _dependencies(inventory: Inventory) -> dict[str, Provide]:
@@ -182,6 +199,8 @@ def _dependencies(inventory: Inventory) -> dict[str, Provide]:
         "purchasing": inventory.purchasing,
         "stock": inventory.stock,
         "inbox": inventory.inbox,
+        "replenishment": inventory.replenishment,
+        "service": inventory.inventory,
         "clock": inventory.clock,
     }
     return {name: _always(part) for name, part in parts.items()}
@@ -198,60 +217,3 @@ def _database(settings: Settings, url: str) -> Database:
         pool_size=settings.DATABASE_POOL_SIZE,
         busy_timeout_seconds=settings.DATABASE_BUSY_TIMEOUT_SECONDS,
     )
-
-
-def _token_verifier(settings: Settings) -> TokenVerifier:
-    return TokenVerifier(
-        TokenRules(
-            secret=shared_secret(settings),
-            jwks_url=settings.AUTH_JWKS_URL,
-            issuer=settings.AUTH_ISSUER,
-            audience=settings.AUTH_AUDIENCE,
-            tenant_claim=settings.AUTH_TENANT_CLAIM,
-            tenants_claim=settings.AUTH_TENANTS_CLAIM,
-            scope_claim=settings.AUTH_SCOPE_CLAIM,
-            default_scopes=frozenset(settings.AUTH_DEFAULT_SCOPES.split()),
-        ),
-        fetch_json=_fetch_json,
-    )
-
-
-def _service_tokens(settings: Settings) -> ServiceTokens:
-    """Where background work gets its token: the identity provider when one is named, else the shared secret."""
-    if settings.SERVICE_TOKEN_URL is not None:
-        if settings.SERVICE_CLIENT_ID is None or settings.SERVICE_CLIENT_SECRET_FILE is None:
-            raise SettingsError("SERVICE_TOKEN_URL needs SERVICE_CLIENT_ID and SERVICE_CLIENT_SECRET_FILE.")
-        return ClientCredentialsTokens(
-            settings.SERVICE_TOKEN_URL,
-            client_id=settings.SERVICE_CLIENT_ID,
-            client_secret=settings.SERVICE_CLIENT_SECRET_FILE.read_text(encoding="utf-8").strip(),
-            audience=settings.AUTH_AUDIENCE,
-            post_form=_post_form,
-        )
-    secret = shared_secret(settings)
-    if secret is None:
-        raise SettingsError(
-            "With AUTH_JWKS_URL alone Inventory's background work cannot call Sales: set SERVICE_TOKEN_URL, "
-            "SERVICE_CLIENT_ID and SERVICE_CLIENT_SECRET_FILE, or a shared AUTH_SECRET."
-        )
-    return MintedServiceTokens(
-        secret, subject="service:inventory", audience=settings.AUTH_AUDIENCE, issuer=settings.AUTH_ISSUER
-    )
-
-
-async def _fetch_json(url: str) -> Mapping[str, Any]:
-    """A JSON document, for the key set of the identity provider."""
-    response = await HTTPClient.get(url)
-    response.raise_for_status()
-    document: Mapping[str, Any] = response.json()
-    return document
-
-
-async def _post_form(url: str, form: Mapping[str, str]) -> Mapping[str, Any]:
-    """The JSON answer to a form, for the token endpoint of the identity provider."""
-    response = await HTTPClient.post(
-        url, content=urlencode(form), headers={"Content-Type": "application/x-www-form-urlencoded"}
-    )
-    response.raise_for_status()
-    document: Mapping[str, Any] = response.json()
-    return document

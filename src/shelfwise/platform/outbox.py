@@ -124,14 +124,20 @@ class Relay:
         self._owner = secrets.token_hex(8)
         self._wake = asyncio.Event()
         self._last_prune = float("-inf")
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Ends ``run`` after what it is doing: a cancelled delivery would leave a connection half open."""
+        self._stopping = True
+        self._wake.set()
 
     def wake(self) -> None:
         """Says that something was committed, so that it leaves at once instead of at the next poll."""
         self._wake.set()
 
     async def run(self) -> None:
-        """Delivers until cancelled. A failure is logged and tried again later; it never ends the relay."""
-        while True:
+        """Delivers until stopped. A failure is logged and tried again later; it never ends the relay."""
+        while not self._stopping:
             try:
                 busy = await self.deliver_once()
                 await self._prune_now_and_then()

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, delete, get, patch, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from shelfwise.inventory.catalogue.schemas import (
@@ -31,7 +32,7 @@ _IN_MEMORY_BYTES = 4 * 1024 * 1024
 @get("/api/inventory/products", opt=READ, responses=problem_responses(422), tags=TAGS, summary="Products, by id")
 async def list_products(
     request: AnyRequest,
-    catalogue: CatalogueService,
+    catalogue: NamedDependency[CatalogueService],
     limit: Annotated[int, QueryParameter(ge=1, le=100)] = 50,
     cursor: Annotated[str | None, QueryParameter(max_length=1024)] = None,
     search: Annotated[str | None, QueryParameter(max_length=256)] = None,
@@ -50,7 +51,9 @@ async def list_products(
     tags=TAGS,
     summary="Add a product",
 )
-async def add_product(request: AnyRequest, catalogue: CatalogueService, data: JSONBody[ProductIn]) -> ProductOut:
+async def add_product(
+    request: AnyRequest, catalogue: NamedDependency[CatalogueService], data: JSONBody[ProductIn]
+) -> ProductOut:
     return await catalogue.create(tenant_of(request), product_of(data))
 
 
@@ -61,7 +64,9 @@ async def add_product(request: AnyRequest, catalogue: CatalogueService, data: JS
     tags=TAGS,
     summary="One product",
 )
-async def show_product(request: AnyRequest, catalogue: CatalogueService, product_id: FromPath[str]) -> ProductOut:
+async def show_product(
+    request: AnyRequest, catalogue: NamedDependency[CatalogueService], product_id: FromPath[str]
+) -> ProductOut:
     return await catalogue.show(tenant_of(request), product_id)
 
 
@@ -73,7 +78,10 @@ async def show_product(request: AnyRequest, catalogue: CatalogueService, product
     summary="Change a product",
 )
 async def change_product(
-    request: AnyRequest, catalogue: CatalogueService, product_id: FromPath[str], data: JSONBody[ProductChange]
+    request: AnyRequest,
+    catalogue: NamedDependency[CatalogueService],
+    product_id: FromPath[str],
+    data: JSONBody[ProductChange],
 ) -> ProductOut:
     changes = {name: value for name, value in msgspec.structs.asdict(data).items() if value is not msgspec.UNSET}
     version = changes.pop("version", None)
@@ -89,7 +97,9 @@ async def change_product(
     tags=TAGS,
     summary="Archive a product: out of lists and planning, its history stays",
 )
-async def archive_product(request: AnyRequest, catalogue: CatalogueService, product_id: FromPath[str]) -> None:
+async def archive_product(
+    request: AnyRequest, catalogue: NamedDependency[CatalogueService], product_id: FromPath[str]
+) -> None:
     await catalogue.archive(tenant_of(request), product_id)
 
 
@@ -106,7 +116,7 @@ async def archive_product(request: AnyRequest, catalogue: CatalogueService, prod
         "status."
     ),
 )
-async def import_products(request: AnyRequest, catalogue_import: CatalogueImport) -> ImportResult:
+async def import_products(request: AnyRequest, catalogue_import: NamedDependency[CatalogueImport]) -> ImportResult:
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "text/csv":
         raise UnsupportedMediaTypeError("Send text/csv.")
     # The whole file is received before the first row is taken, so that a body cut short imports nothing.

@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import Request, post
+from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from shelfwise.contracts.events import EventsAnswer, SaleEvents
@@ -20,7 +21,7 @@ from shelfwise.platform.guards import tenant_of
     summary="What was sold, cancelled and returned, as Sales' outbox delivers it",
 )
 async def take_sales_events(
-    request: Request[Any, Any, Any], inbox: InboxService, data: JSONBody[SaleEvents]
+    request: Request[Any, Any, Any], inbox: NamedDependency[InboxService], data: JSONBody[SaleEvents]
 ) -> EventsAnswer:
     return await inbox.take(tenant_of(request), data.events)
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, get, patch, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from shelfwise.inventory.purchasing.rules import Supplier, SupplierItem
@@ -29,7 +30,7 @@ Cursor = Annotated[str | None, QueryParameter(max_length=1024)]
 
 @get("/api/inventory/suppliers", opt=READ, responses=problem_responses(422), tags=TAGS, summary="Suppliers, by id")
 async def list_suppliers(
-    request: AnyRequest, purchasing: PurchasingService, limit: PageLimit = 50, cursor: Cursor = None
+    request: AnyRequest, purchasing: NamedDependency[PurchasingService], limit: PageLimit = 50, cursor: Cursor = None
 ) -> Suppliers:
     return await purchasing.suppliers(tenant_of(request), limit, cursor)
 
@@ -41,7 +42,9 @@ async def list_suppliers(
     tags=TAGS,
     summary="Add a supplier with its lead times",
 )
-async def add_supplier(request: AnyRequest, purchasing: PurchasingService, data: JSONBody[SupplierIn]) -> SupplierOut:
+async def add_supplier(
+    request: AnyRequest, purchasing: NamedDependency[PurchasingService], data: JSONBody[SupplierIn]
+) -> SupplierOut:
     supplier = Supplier(
         data.supplier_id,
         data.name,
@@ -59,7 +62,9 @@ async def add_supplier(request: AnyRequest, purchasing: PurchasingService, data:
     tags=TAGS,
     summary="One supplier",
 )
-async def show_supplier(request: AnyRequest, purchasing: PurchasingService, supplier_id: FromPath[str]) -> SupplierOut:
+async def show_supplier(
+    request: AnyRequest, purchasing: NamedDependency[PurchasingService], supplier_id: FromPath[str]
+) -> SupplierOut:
     return await purchasing.supplier(tenant_of(request), supplier_id)
 
 
@@ -71,7 +76,10 @@ async def show_supplier(request: AnyRequest, purchasing: PurchasingService, supp
     summary="Change a supplier",
 )
 async def change_supplier(
-    request: AnyRequest, purchasing: PurchasingService, supplier_id: FromPath[str], data: JSONBody[SupplierChange]
+    request: AnyRequest,
+    purchasing: NamedDependency[PurchasingService],
+    supplier_id: FromPath[str],
+    data: JSONBody[SupplierChange],
 ) -> SupplierOut:
     changes = {name: value for name, value in msgspec.structs.asdict(data).items() if value is not msgspec.UNSET}
     version = changes.pop("version", None)
@@ -91,7 +99,7 @@ async def change_supplier(
 )
 async def list_items(
     request: AnyRequest,
-    purchasing: PurchasingService,
+    purchasing: NamedDependency[PurchasingService],
     supplier_id: FromPath[str],
     limit: PageLimit = 50,
     cursor: Cursor = None,
@@ -107,7 +115,10 @@ async def list_items(
     summary="Set cost, MOQ and pack size of a product at a supplier",
 )
 async def put_item(
-    request: AnyRequest, purchasing: PurchasingService, supplier_id: FromPath[str], data: JSONBody[SupplierItemIn]
+    request: AnyRequest,
+    purchasing: NamedDependency[PurchasingService],
+    supplier_id: FromPath[str],
+    data: JSONBody[SupplierItemIn],
 ) -> SupplierItemOut:
     item = SupplierItem(supplier_id, data.product_id, data.unit_cost, data.moq, data.pack_size)
     return await purchasing.put_item(tenant_of(request), item)

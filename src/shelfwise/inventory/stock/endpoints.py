@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from shelfwise.inventory.stock.schemas import Movements, MovementsIn, Recorded, StockLevels
@@ -26,7 +27,9 @@ Cursor = Annotated[str | None, QueryParameter(max_length=1024)]
     tags=TAGS,
     summary="Record receipts, adjustments, opening balances and transfers, all or none",
 )
-async def record_movements(request: AnyRequest, stock: StockService, data: JSONBody[MovementsIn]) -> Response[Recorded]:
+async def record_movements(
+    request: AnyRequest, stock: NamedDependency[StockService], data: JSONBody[MovementsIn]
+) -> Response[Recorded]:
     identity = None
     key = request.headers.get("Idempotency-Key")
     if key is not None:
@@ -50,7 +53,7 @@ async def record_movements(request: AnyRequest, stock: StockService, data: JSONB
     summary="Movements, newest first",
 )
 async def list_movements(
-    request: AnyRequest, stock: StockService, limit: PageLimit = 50, cursor: Cursor = None
+    request: AnyRequest, stock: NamedDependency[StockService], limit: PageLimit = 50, cursor: Cursor = None
 ) -> Movements:
     return await stock.movements(tenant_of(request), product_id=None, limit=limit, cursor=cursor)
 
@@ -64,7 +67,7 @@ async def list_movements(
 )
 async def list_product_movements(
     request: AnyRequest,
-    stock: StockService,
+    stock: NamedDependency[StockService],
     product_id: FromPath[str],
     limit: PageLimit = 50,
     cursor: Cursor = None,
@@ -81,7 +84,7 @@ async def list_product_movements(
 )
 async def list_levels(
     request: AnyRequest,
-    stock: StockService,
+    stock: NamedDependency[StockService],
     limit: PageLimit = 50,
     cursor: Cursor = None,
     location_id: Annotated[str | None, QueryParameter(max_length=64)] = None,

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, get, patch
+from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from shelfwise.inventory.tenants.schemas import Locations, TenantChange, TenantOut, tenant_out
@@ -21,7 +22,9 @@ AnyRequest = Request[Any, Any, Any]
     tags=["Tenant"],
     summary="The tenant's settings",
 )
-async def show_tenant(request: AnyRequest, tenants: TenantService, clock: Clock) -> TenantOut:
+async def show_tenant(
+    request: AnyRequest, tenants: NamedDependency[TenantService], clock: NamedDependency[Clock]
+) -> TenantOut:
     tenant = await tenants.show(tenant_of(request))
     return tenant_out(tenant, tenant.today(clock()))
 
@@ -34,7 +37,10 @@ async def show_tenant(request: AnyRequest, tenants: TenantService, clock: Clock)
     summary="Change the tenant's settings",
 )
 async def change_tenant(
-    request: AnyRequest, tenants: TenantService, clock: Clock, data: JSONBody[TenantChange]
+    request: AnyRequest,
+    tenants: NamedDependency[TenantService],
+    clock: NamedDependency[Clock],
+    data: JSONBody[TenantChange],
 ) -> TenantOut:
     changes = {name: value for name, value in msgspec.structs.asdict(data).items() if value is not msgspec.UNSET}
     version = changes.pop("version", None)
@@ -49,7 +55,7 @@ async def change_tenant(
     tags=["Tenant"],
     summary="Where stock is, comes from and goes to",
 )
-async def list_locations(request: AnyRequest, tenants: TenantService) -> Locations:
+async def list_locations(request: AnyRequest, tenants: NamedDependency[TenantService]) -> Locations:
     return Locations(items=await tenants.locations(tenant_of(request)))
 
 

@@ -1,0 +1,295 @@
+"""What planning reads, and the recommendations that it leaves."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shelfwise.inventory.replenishment.rules import Facts
+from shelfwise.inventory.tables import (
+    LOCATIONS,
+    POLICIES,
+    PRODUCTS,
+    PURCHASE_ORDER_LINES,
+    PURCHASE_ORDERS,
+    RECOMMENDATIONS,
+    STOCK_BALANCES,
+    SUPPLIER_ITEMS,
+    SUPPLIERS,
+)
+from shelfwise.inventory.tenants.rules import Tenant
+from shelfwise.platform.database import insert_into
+
+_P, _R, _B = PRODUCTS.c, RECOMMENDATIONS.c, STOCK_BALANCES.c
+_REPLENISHED = ("new", "active")
+_STORED = (
+    "needs_reorder",
+    "urgency",
+    "urgency_rank",
+    "reorder_point",
+    "order_up_to_level",
+    "order_quantity",
+    "margin_at_risk",
+    "document",
+    "computed_at",
+)
+
+
+class StoredRow(NamedTuple):
+    """A recommendation as a row; ``document`` is the whole of it."""
+
+    product_id: str
+    needs_reorder: bool
+    urgency: str
+    urgency_rank: int
+    reorder_point: int
+    order_up_to_level: int
+    order_quantity: int
+    margin_at_risk: Decimal | None
+    document: bytes
+
+
+class LowStockRow(NamedTuple):
+    product_id: str
+    sku: str
+    name: str
+    available: int
+    on_order: int
+    reorder_point: int
+    urgency: str
+    order_quantity: int
+    margin_at_risk: Decimal | None
+    business_date: date
+
+
+class ReplenishmentRepository:
+    def __init__(self, connection: AsyncConnection, tenant_id: str) -> None:
+        self._connection = connection
+        self._tenant_id = tenant_id
+
+    async def facts(
+        self, tenant: Tenant, *, product_id: str | None = None, after: str = "", limit: int = 1
+    ) -> list[Facts]:
+        """One product's facts whatever its status, or those of replenished products after an id, by id."""
+        stock = self._stock()
+        query = (
+            sa.select(
+                PRODUCTS,
+                SUPPLIERS.c.lead_times,
+                SUPPLIER_ITEMS.c.unit_cost.label("item_cost"),
+                SUPPLIER_ITEMS.c.moq.label("item_moq"),
+                SUPPLIER_ITEMS.c.pack_size.label("item_pack_size"),
+                POLICIES.c.service_level,
+                POLICIES.c.review_period_days,
+                POLICIES.c.cover_days,
+                POLICIES.c.max_stock,
+                sa.func.coalesce(stock.c.on_hand, 0).label("on_hand"),
+                sa.func.coalesce(stock.c.available, 0).label("available"),
+            )
+            .select_from(PRODUCTS)
+            .outerjoin(SUPPLIERS, self._same(SUPPLIERS, SUPPLIERS.c.supplier_id == _P.supplier_id))
+            .outerjoin(
+                SUPPLIER_ITEMS,
+                self._same(
+                    SUPPLIER_ITEMS,
+                    SUPPLIER_ITEMS.c.supplier_id == _P.supplier_id,
+                    SUPPLIER_ITEMS.c.product_id == _P.product_id,
+                ),
+            )
+            .outerjoin(POLICIES, self._same(POLICIES, POLICIES.c.product_id == _P.product_id))
+            .outerjoin(stock, stock.c.product_id == _P.product_id)
+            .where(_P.tenant_id == self._tenant_id)
+        )
+        if product_id is not None:
+            query = query.where(_P.product_id == product_id)
+        else:
+            query = query.where(_P.product_id > after, _P.status.in_(_REPLENISHED)).order_by(_P.product_id).limit(limit)
+        rows = (await self._connection.execute(query)).mappings().all()
+        receipts = await self._receipts([row["product_id"] for row in rows])
+        return [_facts(row, tenant, receipts.get(row["product_id"], ())) for row in rows]
+
+    async def count(self) -> int:
+        """How many products are replenished."""
+        query = sa.select(sa.func.count()).where(_P.tenant_id == self._tenant_id, _P.status.in_(_REPLENISHED))
+        return int(await self._connection.scalar(query) or 0)
+
+    async def store(self, rows: Sequence[StoredRow], business_date: date, now: datetime) -> None:
+        """Keeps the recommendations of a business date; repeated, the newest stay."""
+        if not rows:
+            return
+        statement = insert_into(self._connection, RECOMMENDATIONS)
+        await self._connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["tenant_id", "product_id", "business_date"],
+                set_={name: statement.excluded[name] for name in _STORED},
+            ),
+            [
+                {
+                    "tenant_id": self._tenant_id,
+                    "business_date": business_date,
+                    "computed_at": now,
+                    **row._asdict(),
+                }
+                for row in rows
+            ],
+        )
+
+    async def prune(self, before: date) -> None:
+        """Drops recommendations of business dates before one."""
+        await self._connection.execute(
+            sa.delete(RECOMMENDATIONS).where(_R.tenant_id == self._tenant_id, _R.business_date < before)
+        )
+
+    async def last(self, product_id: str) -> bytes | None:
+        """The product's last stored recommendation."""
+        query = (
+            sa.select(_R.document)
+            .where(_R.tenant_id == self._tenant_id, _R.product_id == product_id)
+            .order_by(_R.business_date.desc())
+            .limit(1)
+        )
+        document: bytes | None = await self._connection.scalar(query)
+        return document
+
+    async def page(
+        self, *, after: tuple[int, str] | None, limit: int, needs_reorder: bool | None
+    ) -> list[tuple[int, str, bytes]]:
+        """(urgency rank, product id, document) of each product's last recommendation, the most urgent first."""
+        latest = self._latest()
+        query = (
+            sa.select(_R.urgency_rank, _R.product_id, _R.document)
+            .join(latest, sa.and_(latest.c.product_id == _R.product_id, latest.c.business_date == _R.business_date))
+            .where(_R.tenant_id == self._tenant_id)
+            .order_by(_R.urgency_rank, _R.product_id)
+            .limit(limit)
+        )
+        if after is not None:
+            query = query.where(sa.tuple_(_R.urgency_rank, _R.product_id) > sa.tuple_(*after))
+        if needs_reorder is not None:
+            query = query.where(_R.needs_reorder == needs_reorder)
+        return [(row[0], row[1], row[2]) for row in await self._connection.execute(query)]
+
+    async def any_stored(self) -> bool:
+        query = sa.select(_R.product_id).where(_R.tenant_id == self._tenant_id).limit(1)
+        return (await self._connection.execute(query)).first() is not None
+
+    async def low_stock(self, limit: int) -> tuple[list[LowStockRow], int]:
+        """Replenished products that are at or below their last reorder point now, and how many there are."""
+        latest, stock, open_orders = self._latest(), self._stock(), self._open()
+        available = sa.func.coalesce(stock.c.available, 0)
+        query = (
+            sa.select(
+                _R.product_id,
+                _P.sku,
+                _P.name,
+                available.label("available"),
+                sa.func.coalesce(open_orders.c.units, 0).label("on_order"),
+                _R.reorder_point,
+                _R.urgency,
+                _R.order_quantity,
+                _R.margin_at_risk,
+                _R.business_date,
+                sa.func.count().over().label("total"),
+            )
+            .join(latest, sa.and_(latest.c.product_id == _R.product_id, latest.c.business_date == _R.business_date))
+            .join(PRODUCTS, self._same(PRODUCTS, _P.product_id == _R.product_id))
+            .outerjoin(stock, stock.c.product_id == _R.product_id)
+            .outerjoin(open_orders, open_orders.c.product_id == _R.product_id)
+            .where(
+                _R.tenant_id == self._tenant_id,
+                _P.status.in_(_REPLENISHED),
+                available <= _R.reorder_point,
+            )
+            .order_by(_R.urgency_rank, sa.func.coalesce(_R.margin_at_risk, 0).desc(), _R.product_id)
+            .limit(limit)
+        )
+        rows = (await self._connection.execute(query)).all()
+        return [LowStockRow(*row[:-1]) for row in rows], int(rows[0].total) if rows else 0
+
+    async def _receipts(self, product_ids: Sequence[str]) -> dict[str, tuple[tuple[date, int], ...]]:
+        line, order = PURCHASE_ORDER_LINES.c, PURCHASE_ORDERS.c
+        query = (
+            sa.select(line.product_id, order.expected_on, line.quantity - line.received_quantity)
+            .join(PURCHASE_ORDERS, self._same(PURCHASE_ORDERS, order.order_id == line.order_id))
+            .where(
+                line.tenant_id == self._tenant_id,
+                line.product_id.in_(product_ids),
+                order.status == "submitted",
+                line.quantity > line.received_quantity,
+            )
+            .order_by(line.product_id, order.expected_on)
+        )
+        found: dict[str, tuple[tuple[date, int], ...]] = {}
+        for product_id, expected_on, units in await self._connection.execute(query):
+            found[product_id] = (*found.get(product_id, ()), (expected_on, int(units)))
+        return found
+
+    def _stock(self) -> sa.Subquery:
+        """On hand and available by product, over stocking locations."""
+        return (
+            sa.select(
+                _B.product_id,
+                sa.cast(sa.func.sum(_B.on_hand), sa.BigInteger).label("on_hand"),
+                sa.cast(sa.func.sum(_B.on_hand - _B.committed - _B.unavailable), sa.BigInteger).label("available"),
+            )
+            .join(LOCATIONS, self._same(LOCATIONS, LOCATIONS.c.location_id == _B.location_id))
+            .where(_B.tenant_id == self._tenant_id, LOCATIONS.c.kind == "stock")
+            .group_by(_B.product_id)
+            .subquery("stock")
+        )
+
+    def _open(self) -> sa.Subquery:
+        line, order = PURCHASE_ORDER_LINES.c, PURCHASE_ORDERS.c
+        return (
+            sa.select(
+                line.product_id,
+                sa.cast(sa.func.sum(line.quantity - line.received_quantity), sa.BigInteger).label("units"),
+            )
+            .join(PURCHASE_ORDERS, self._same(PURCHASE_ORDERS, order.order_id == line.order_id))
+            .where(line.tenant_id == self._tenant_id, order.status == "submitted")
+            .group_by(line.product_id)
+            .subquery("open_orders")
+        )
+
+    def _latest(self) -> sa.Subquery:
+        return (
+            sa.select(_R.product_id, sa.func.max(_R.business_date).label("business_date"))
+            .where(_R.tenant_id == self._tenant_id)
+            .group_by(_R.product_id)
+            .subquery("latest")
+        )
+
+    def _same(self, table: sa.Table, *conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+        return sa.and_(table.c.tenant_id == self._tenant_id, *conditions)
+
+
+def _facts(row: sa.RowMapping, tenant: Tenant, receipts: tuple[tuple[date, int], ...]) -> Facts:
+    settings = tenant.settings
+    lead_times: Any = row["lead_times"] or [[settings.default_lead_time_days, 1.0]]
+    item_cost = row["item_cost"]
+    return Facts(
+        product_id=row["product_id"],
+        sku=row["sku"],
+        name=row["name"],
+        replenished=row["status"] in _REPLENISHED,
+        available=row["available"],
+        on_hand=row["on_hand"],
+        receipts=receipts,
+        lead_times=tuple((int(days), float(share)) for days, share in lead_times),
+        review_period_days=_first(row["review_period_days"], settings.review_period_days),
+        cover_days=_first(row["cover_days"], settings.cover_days),
+        service_level=row["service_level"] or settings.service_level,
+        moq=_first(row["item_moq"], row["moq"]),
+        pack_size=_first(row["item_pack_size"], row["pack_size"]),
+        max_stock=row["max_stock"],
+        unit_cost=row["unit_cost"] if item_cost is None else item_cost,
+        price=row["price"],
+        supplier_id=row["supplier_id"],
+    )
+
+
+def _first(value: int | None, fallback: int) -> int:
+    return fallback if value is None else value
