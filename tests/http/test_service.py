@@ -10,10 +10,10 @@ import pytest
 
 from fixtures.http_peers import ServerProcess, echo_app
 from fixtures.servers import running
-from shelfwise.http import CachePolicy, InvalidRoute, NoHooks, Policy, ServiceClient, exceptions
+from shelfwise.http import BreakerPolicy, CachePolicy, InvalidRoute, NoHooks, Policy, ServiceClient, exceptions
 from shelfwise.http.testing import FaultProxy
 
-NO_CACHE = Policy(cache=CachePolicy(enabled=False)).for_service()
+NO_CACHE = Policy(cache=CachePolicy(enabled=False), breaker=BreakerPolicy(open_seconds=1.0)).for_service()
 
 
 async def test_a_call_goes_out_over_http2_as_its_route_says():
@@ -53,6 +53,21 @@ async def test_a_hundred_concurrent_calls_share_one_connection():
             replies = await asyncio.gather(*(client.call("GET", "/p") for _ in range(100)))
         assert {reply.http_version for reply in replies} == {"HTTP/2"}
         assert proxy.accepted == 1
+
+
+def test_one_client_serves_one_event_loop_after_another():
+    async def once(client: ServiceClient) -> tuple[int, int]:
+        replies = await asyncio.gather(*(client.call("GET", "/p", subject="u") for _ in range(5)))
+        return replies[0].status, len(replies)
+
+    async def both() -> None:
+        async with running(echo_app) as server:
+            client = ServiceClient(server.url, hooks=NoHooks())
+            assert await asyncio.to_thread(asyncio.run, once(client)) == (200, 5)
+            assert await asyncio.to_thread(asyncio.run, once(client)) == (200, 5)
+            await client.aclose()
+
+    asyncio.run(both())
 
 
 async def test_a_frozen_service_opens_the_breaker_and_is_found_again_when_it_goes_on():

@@ -4,7 +4,7 @@
 The library knows nothing about products or tenants, reads no environment and imports nothing else of shelfwise.
 """
 
-from shelfwise.http.client import DEFAULT_POLICY, HTTPClient, RequestOptions
+from shelfwise.http.client import HTTPClient, RequestOptions
 from shelfwise.http.exceptions import (
     BreakerOpen,
     BudgetExhausted,
@@ -42,7 +42,6 @@ from shelfwise.http.strategies.deadline import Deadline
 from shelfwise.http.wire import RustWire, TransportWire, Wire, WireRequest, WireResponse
 
 __all__ = [
-    "DEFAULT_POLICY",
     "BreakerOpen",
     "BreakerPolicy",
     "BudgetExhausted",

@@ -14,7 +14,7 @@ from shelfwise.http.exceptions import HTTPClientError, UnsupportedProtocol
 from shelfwise.http.instrumentation.hooks import Hooks
 from shelfwise.http.instrumentation.logs import LogHooks
 from shelfwise.http.messages import WireRequest
-from shelfwise.http.policy import CachePolicy, Policy
+from shelfwise.http.policy import Policy
 from shelfwise.http.redirects import next_hop
 from shelfwise.http.reply import Reply
 from shelfwise.http.routes import QueryParams, encode_query
@@ -30,8 +30,6 @@ _MAX_ORIGINS = 256
 # The wire frames the message and names the host itself.
 _FRAMING = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
 _DECODED = frozenset({"content-encoding", "content-length", "transfer-encoding"})
-DEFAULT_POLICY = Policy(cache=CachePolicy(enabled=False))
-"""The document's defaults. The cache is off: a general client does not know whose answer it holds."""
 
 
 class RequestOptions(TypedDict, total=False):
@@ -86,7 +84,7 @@ class HTTPClient:
     """
 
     _pools: ClassVar["WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool]"] = WeakKeyDictionary()
-    _policy: ClassVar[Policy] = DEFAULT_POLICY
+    _policy: ClassVar[Policy] = Policy()
     _hooks: ClassVar[Hooks | None] = None
     _wire_factory: ClassVar[WireFactory] = RustWire
 
@@ -98,7 +96,7 @@ class HTTPClient:
 
         Pools made before are dropped, and close their connections when their calls are done.
         """
-        cls._policy = policy if policy is not None else DEFAULT_POLICY
+        cls._policy = policy if policy is not None else Policy()
         cls._hooks = hooks
         cls._wire_factory = wire if wire is not None else RustWire
         cls._pools = WeakKeyDictionary()

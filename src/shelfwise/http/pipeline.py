@@ -117,7 +117,7 @@ class Pipeline:
         self._uniform = (random or Random()).random  # noqa: S311 - jitter, not a secret
         self.instance = Instance(address, policy, self._uniform)
         self.budget = RetryBudget(policy.budget)
-        self.cache = ResponseCache(policy.cache, self._uniform)
+        self.cache = ResponseCache(policy.cache_or_off, self._uniform)
         self.flights: SingleFlight[Answer] = SingleFlight()
         self.counters = Counters()
         self._cooldown = Cooldown(policy.retry.max_cooldown_seconds)
@@ -188,7 +188,7 @@ class Pipeline:
 
     async def _fetch(self, call: Call) -> Answer:
         answer = await self._attempts(call)
-        if call.key is not None and self.policy.cache.enabled:
+        if call.key is not None and self.policy.cache_or_off.enabled:
             self.cache.put(call.key, call.request.headers, answer.response, self.clock(), call.tags)
         return answer
 

@@ -73,11 +73,15 @@ class CachePolicy:
     stale_if_error_seconds: float = 300.0
 
 
+_NO_CACHE = CachePolicy(enabled=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """How a client behaves; the defaults are the document's for :class:`HTTPClient`.
 
-    ``attempt_timeout_seconds`` None means that one attempt may take all the time that is left.
+    ``attempt_timeout_seconds`` None means that one attempt may take all the time that is left. ``cache`` None
+    means none for a general client, which does not know whose answers it holds, and the defaults for a service.
     """
 
     total_timeout_seconds: float = 30.0
@@ -96,7 +100,11 @@ class Policy:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     budget: BudgetPolicy = field(default_factory=BudgetPolicy)
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
-    cache: CachePolicy = field(default_factory=CachePolicy)
+    cache: CachePolicy | None = None
+
+    @property
+    def cache_or_off(self) -> CachePolicy:
+        return self.cache if self.cache is not None else _NO_CACHE
 
     def for_service(
         self,
@@ -113,4 +121,5 @@ class Policy:
             attempt_timeout_seconds=min(total, attempt_timeout_seconds),
             connect_timeout_seconds=min(self.connect_timeout_seconds, connect_timeout_seconds),
             follow_redirects=False,
+            cache=self.cache if self.cache is not None else CachePolicy(),
         )

@@ -183,7 +183,7 @@ class ServiceClient:
         safe: bool,
     ) -> tuple[CacheKey | None, bool]:
         """The key under which the call may be cached and coalesced, and whether only a fresh answer will do."""
-        if not safe or not self.policy.cache.enabled or method == "HEAD":
+        if not safe or not self.policy.cache_or_off.enabled or method == "HEAD":
             return None, False
         if subject is None:
             if any(name.lower() in _CREDENTIAL_HEADERS for name, _ in headers):

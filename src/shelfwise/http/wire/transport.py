@@ -53,7 +53,9 @@ class TransportWire:
         try:
             headers = [(name.lower(), value) for name, value in response.headers.multi_items()]
             reader = BodyReader(headers, self._max_body_bytes)
-            async for chunk in response.aiter_raw():
+            # The stream itself: aiter_raw() refuses a response that was made from bytes and so is read already.
+            assert isinstance(response.stream, httpx2.AsyncByteStream)
+            async for chunk in response.stream:
                 reader.feed(chunk)
         finally:
             await response.aclose()

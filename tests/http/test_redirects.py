@@ -1,0 +1,55 @@
+import pytest
+
+from shelfwise.http import TooManyRedirects, WireRequest
+from shelfwise.http.redirects import next_hop
+
+POST = WireRequest("POST", "http://a.test/x", (("Authorization", "t"), ("Content-Type", "a/b"), ("x-y", "z")), b"body")
+
+
+def hop(request: WireRequest, status: int, location: str, hops_left: int = 5) -> WireRequest | None:
+    return next_hop(request, status, [("location", location)], hops_left=hops_left)
+
+
+@pytest.mark.parametrize("status", [200, 300, 304, 400])
+def test_other_statuses_are_answers(status: int):
+    assert hop(POST, status, "/y") is None
+
+
+def test_a_redirect_without_a_location_is_an_answer():
+    assert next_hop(POST, 302, [], hops_left=5) is None
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+def test_a_post_becomes_a_get_without_its_body(status: int):
+    following = hop(POST, status, "/y")
+    assert following == WireRequest("GET", "http://a.test/y", [("Authorization", "t"), ("x-y", "z")], b"")
+
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_method_and_body_stay(status: int):
+    following = hop(POST, status, "y?a=1#fragment")
+    assert following == WireRequest("POST", "http://a.test/y?a=1", list(POST.headers), b"body")
+
+
+@pytest.mark.parametrize("location", ["http://b.test/", "https://a.test/", "http://a.test:8080/"])
+def test_another_host_scheme_or_port_is_another_origin(location: str):
+    following = hop(POST, 307, location)
+    assert following is not None
+    assert [name for name, _ in following.headers] == ["Content-Type", "x-y"]
+
+
+def test_the_default_port_spelled_out_is_the_same_origin():
+    following = hop(POST, 307, "http://A.test:80/y")
+    assert following is not None
+    assert ("Authorization", "t") in following.headers
+
+
+@pytest.mark.parametrize("location", ["file:///etc/passwd", "javascript:x", "ftp://a.test/"])
+def test_another_scheme_is_not_followed(location: str):
+    with pytest.raises(TooManyRedirects):
+        hop(POST, 302, location)
+
+
+def test_the_last_hop_is_the_last():
+    with pytest.raises(TooManyRedirects):
+        hop(POST, 302, "/y", hops_left=0)
