@@ -25,9 +25,12 @@ from shelfwise.platform.web import create_application
 from shelfwise.sales.analytics.endpoints import analytics_router
 from shelfwise.sales.analytics.service import AnalyticsService
 from shelfwise.sales.booking.service import BookingService
+from shelfwise.sales.bulk.endpoints import bulk_router
+from shelfwise.sales.bulk.service import BulkOrdersService
 from shelfwise.sales.config import SalesSettings
 from shelfwise.sales.forecasting.endpoints import forecasting_router
 from shelfwise.sales.forecasting.service import ForecastingService
+from shelfwise.sales.imports.endpoints import imports_router
 from shelfwise.sales.imports.service import ImportService
 from shelfwise.sales.orders.endpoints import orders_router
 from shelfwise.sales.orders.service import OrdersService
@@ -58,6 +61,7 @@ class Sales:
     product_refs: ProductRefsService
     booking: BookingService
     orders: OrdersService
+    bulk: BulkOrdersService
     imports: ImportService
     analytics: AnalyticsService
     forecasting: ForecastingService
@@ -99,6 +103,7 @@ def compose(settings: SalesSettings, *, clock: Clock = _utc_now) -> Sales:
         product_refs=product_refs,
         booking=booking,
         orders=OrdersService(database, product_refs, booking, clock=clock),
+        bulk=BulkOrdersService(product_refs, booking),
         imports=ImportService(database, product_refs, booking, clock=clock),
         analytics=AnalyticsService(database, product_refs, clock=clock),
         forecasting=ForecastingService(database, product_refs, clock=clock),
@@ -122,7 +127,6 @@ def create_app(settings: SalesSettings | None = None, *, clock: Clock = _utc_now
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
-        await asyncio.to_thread(sales.peers.warm_up)
         relaying = asyncio.create_task(sales.relay.run())
         try:
             yield
@@ -142,6 +146,8 @@ def create_app(settings: SalesSettings | None = None, *, clock: Clock = _utc_now
         routes=[
             product_refs_router(sales.product_refs),
             orders_router(sales.orders, sales.booking),
+            bulk_router(sales.bulk),
+            imports_router(sales.imports),
             analytics_router(sales.analytics),
             forecasting_router(sales.forecasting),
         ],

@@ -5,51 +5,68 @@ Only the relay and the token verifier use these; no request handler of Sales eve
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
-import httpx2
+from shelfwise.http import BreakerPolicy, CachePolicy, HTTPClient, Policy, RetryPolicy, ServiceClient
+from shelfwise.platform.problems import UnavailableError
 
 _TIMEOUT_SECONDS = 10.0
+#: The relay tries again by itself, after 5 s at most: an open breaker must not make it wait longer than that.
+_DELIVERY = Policy(
+    total_timeout_seconds=_TIMEOUT_SECONDS,
+    connect_timeout_seconds=2.0,
+    follow_redirects=False,
+    retry=RetryPolicy(connect_timeout_retries=1, network_error_retries=1, server_error_retries=0, max_retries=1),
+    breaker=BreakerPolicy(open_seconds=0.5, max_open_seconds=2.0),
+    cache=CachePolicy(enabled=False),
+)
+
+
+class NotDeliveredError(UnavailableError):
+    """Inventory did not take the events; the outbox keeps them."""
 
 
 class Peers:
-    """One pooled client, made when it is first used."""
+    """One client of Inventory, made when it is first used."""
 
     def __init__(self, inventory_url: str) -> None:
-        self._inventory_url = inventory_url.rstrip("/")
-        self._client: httpx2.AsyncClient | None = None
+        self._inventory_url = inventory_url
+        self._inventory: ServiceClient | None = None
 
-    async def post_to_inventory(self, path: str, *, body: bytes, headers: Mapping[str, str]) -> bytes:
-        """The body of Inventory's answer; raises for anything but a 2xx."""
-        response = await self._open().post(self._inventory_url + path, content=body, headers=dict(headers))
-        response.raise_for_status()
-        return response.content
+    async def post_to_inventory(self, path: str, *, body: bytes, headers: Mapping[str, str], tenant_id: str) -> bytes:
+        """The body of Inventory's answer.
+
+        Raises:
+            NotDeliveredError: the answer is not a 2xx.
+            HTTPClientError: there is no answer.
+        """
+        if self._inventory is None:
+            self._inventory = ServiceClient(self._inventory_url, _DELIVERY, name="inventory")
+        reply = await self._inventory.call("POST", path, headers=headers, body=body, partition=tenant_id)
+        if not 200 <= reply.status < 300:
+            raise NotDeliveredError(f"Inventory answered {reply.status}.")
+        return reply.body
 
     async def fetch_json(self, url: str) -> Mapping[str, Any]:
         """A JSON document, for the key set of the identity provider."""
-        response = await self._open().get(url)
+        response = await HTTPClient.get(url)
         response.raise_for_status()
         document: Mapping[str, Any] = response.json()
         return document
 
     async def post_form(self, url: str, form: Mapping[str, str]) -> Mapping[str, Any]:
         """The JSON answer to a form, for the token endpoint of the identity provider."""
-        response = await self._open().post(url, data=dict(form))
+        response = await HTTPClient.post(
+            url,
+            content=urlencode(form).encode(),
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+        )
         response.raise_for_status()
         document: Mapping[str, Any] = response.json()
         return document
 
-    def warm_up(self) -> None:
-        """Makes the client now: its TLS context takes long enough to be made beside the event loop, at the start."""
-        self._open()
-
     async def aclose(self) -> None:
-        """Closes the pool."""
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
-
-    def _open(self) -> httpx2.AsyncClient:
-        if self._client is None:
-            # trust_env is off: neither proxies nor netrc of the machine may carry a service token away.
-            self._client = httpx2.AsyncClient(timeout=_TIMEOUT_SECONDS, trust_env=False)
-        return self._client
+        """Closes the connections."""
+        if self._inventory is not None:
+            await self._inventory.aclose()
+            self._inventory = None

@@ -87,6 +87,7 @@ class ImportService:
         Raises:
             NotFoundError: no such import.
         """
+        await self._product_refs.tenant(tenant_id)
         async with self._database.read(tenant_id) as connection:
             repository = ImportsRepository(connection, tenant_id)
             record = await repository.get(import_id)

@@ -116,23 +116,6 @@ class OrderReceipt(TypedDict):
     currency: str
 
 
-class RowError(TypedDict):
-    line: int
-    reason: str
-
-
-class BulkAnswer(TypedDict):
-    """What became of a stream of orders. ``errors`` lists the first 1,000; ``rejected`` counts them all."""
-
-    received: int
-    accepted: int
-    duplicates: int
-    rejected: int
-    lines: int
-    unresolved_lines: int
-    errors: list[RowError]
-
-
 class UnresolvedItem(TypedDict):
     product: str
     lines: int

@@ -31,6 +31,8 @@ from shelfwise.sales.orders.schemas import (
 from shelfwise.sales.product_refs.service import ProductRefsService, Tenant
 from shelfwise.sales.tables import IDEMPOTENCY_KEYS
 
+__all__ = ["NewOrder", "OrdersService", "drafts_of"]
+
 _MAX_AMOUNT = Decimal(10**12)
 
 Effect = Callable[[AsyncConnection, Tenant], Awaitable[StoredAnswer]]

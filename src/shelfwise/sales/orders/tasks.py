@@ -16,7 +16,7 @@ PATH = "/api/inventory/sales-events"
 class PostJson(Protocol):
     """Posts a JSON body and gives the body of a good answer; raises for any other."""
 
-    async def __call__(self, path: str, *, body: bytes, headers: Mapping[str, str]) -> bytes: ...
+    async def __call__(self, path: str, *, body: bytes, headers: Mapping[str, str], tenant_id: str) -> bytes: ...
 
 
 class InventoryDelivery:
@@ -39,5 +39,6 @@ class InventoryDelivery:
                 "Content-Type": "application/json",
                 "Idempotency-Key": hashlib.sha256(span.encode()).hexdigest(),
             },
+            tenant_id=batch.tenant_id,
         )
         msgspec.json.decode(answer, type=EventsAnswer)
