@@ -3,13 +3,15 @@
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from shelfwise.http.exceptions import InvalidRoute
 
 QueryValue = str | int | float | bool | None
 QueryParams = Mapping[str, QueryValue | Iterable[QueryValue]]
 _PART = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
+# What quote() would leave as it is (RFC 3986, section 2.3), told faster.
+_UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]+").fullmatch
 _DOT_SEGMENTS = frozenset({".", ".."})
 
 
@@ -29,7 +31,7 @@ def expand_route(template: str, parts: Mapping[str, str]) -> str:
         part = parts.get(name)
         if not part or part in _DOT_SEGMENTS:
             raise InvalidRoute(f"The part {name!r} of {template} must be a name, not {part!r}")
-        path.append(quote(part, safe=""))
+        path.append(_quoted(part))
         path.append(literal)
     return "".join(path)
 
@@ -55,12 +57,16 @@ def encode_query(params: QueryParams | None) -> str:
     for name, value in params.items():
         values = value if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
         pairs.extend((name, _text(item)) for item in values if item is not None)
-    return urlencode(pairs, quote_via=quote)
+    return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs)
 
 
 def sorted_query(query: str) -> str:
     """The same query with its pairs in one order, for comparing."""
     return "&".join(sorted(query.split("&"))) if "&" in query else query
+
+
+def _quoted(text: str) -> str:
+    return text if _UNRESERVED(text) else quote(text, safe="")
 
 
 def _text(value: QueryValue) -> str:

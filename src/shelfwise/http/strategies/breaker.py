@@ -33,6 +33,8 @@ class Breaker:
         self._uniform = uniform
         self._bucket_seconds = policy.window_seconds / _BUCKETS_PER_WINDOW
         self._buckets: deque[_Bucket] = deque()
+        # Totals of the buckets, kept as they change: they are asked after every call.
+        self._calls = self._failures = self._slow = 0
         self._consecutive = 0
         self._open_until: float | None = None
         self._next_open_seconds = policy.open_seconds
@@ -76,9 +78,12 @@ class Breaker:
             return
         bucket = self._current(now)
         bucket.calls += 1
+        self._calls += 1
         bucket.slow += slow
+        self._slow += slow
         if outcome == "failure":
             bucket.failures += 1
+            self._failures += 1
             self._consecutive += 1
         else:
             self._consecutive = 0
@@ -93,12 +98,9 @@ class Breaker:
         policy = self._policy
         if self._consecutive >= policy.consecutive_failures:
             return True
-        calls = sum(b.calls for b in self._buckets)
-        if calls < policy.minimum_calls:
+        if self._calls < policy.minimum_calls:
             return False
-        failures = sum(b.failures for b in self._buckets)
-        slow = sum(b.slow for b in self._buckets)
-        return failures >= policy.failure_ratio * calls or slow >= policy.slow_ratio * calls
+        return self._failures >= policy.failure_ratio * self._calls or self._slow >= policy.slow_ratio * self._calls
 
     def _open(self, now: float) -> None:
         policy = self._policy
@@ -120,11 +122,15 @@ class Breaker:
         self._probes = 0
         self._consecutive = 0
         self._buckets.clear()
+        self._calls = self._failures = self._slow = 0
 
     def _current(self, now: float) -> _Bucket:
         index = int(now / self._bucket_seconds)
         while self._buckets and self._buckets[0].index <= index - _BUCKETS_PER_WINDOW:
-            self._buckets.popleft()
+            gone = self._buckets.popleft()
+            self._calls -= gone.calls
+            self._failures -= gone.failures
+            self._slow -= gone.slow
         if not self._buckets or self._buckets[-1].index < index:
             self._buckets.append(_Bucket(index))
         return self._buckets[-1]
