@@ -161,6 +161,21 @@ async def test_a_bad_body_is_answered_as_what_it_is(call, body, status, slug):
     problem(answer, status, slug)
 
 
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"quantity": 0, "price": 1}, "quantity"),
+        ({"quantity": 1}, "price"),
+        ({"quantity": 1, "price": 1, "colour": 2}, "colour"),
+        ([], "body"),
+    ],
+)
+async def test_a_field_that_is_not_valid_missing_or_unknown_is_named(call, body, field):
+    headers = {**HEADERS, "Content-Type": "application/json"}
+    document = problem(await call("POST", "/api/things", headers, json.dumps(body).encode()), 422, "invalid")
+    assert [error["field"] for error in document["errors"]] == [field]
+
+
 async def test_an_error_of_ours_says_nothing_about_the_inside(call):
     answer = await call("GET", "/api/broken", HEADERS)
     document = problem(answer, 500, "internal")

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from shelfwise.platform.problems import ProblemError
 from shelfwise.platform.settings import SettingsError
+from shelfwise.platform.telemetry import configure_logging
 
 T = TypeVar("T")
 ProgressCallback = Callable[[int, int], None]
@@ -52,7 +53,8 @@ def clear_errors() -> Iterator[None]:
 
 
 def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Runs asynchronous work to its end with clear errors."""
+    """Runs asynchronous work to its end with clear errors; only warnings of the services are shown."""
+    configure_logging(level="warning", style="console", service="cli")
     with clear_errors():
         return asyncio.run(work())
 

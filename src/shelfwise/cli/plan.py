@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import typer
 
 from shelfwise.cli.console import AsJson, DataDir, TenantOption, out, print_json, progress_bar, run
@@ -22,7 +23,7 @@ def run_plan(tenant: TenantOption, as_json: AsJson = False, data_dir: DataDir = 
     async def work() -> dict[str, Any]:
         with progress_bar("products", quiet=as_json) as show:
             async with open_inventory(data_dir) as inventory:
-                return dict(await inventory.planning.run(tenant, progress=show))
+                return msgspec.structs.asdict(await inventory.replenishment.run(tenant, progress=show))
 
     report = run(work)
     if as_json:

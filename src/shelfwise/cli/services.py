@@ -34,16 +34,26 @@ def migrations_of(service: ServiceName, data_dir: Path | None) -> tuple[Migratio
 async def migrate(service: ServiceName, data_dir: Path | None) -> None:
     """Brings the service's database to the newest revision, making the data directory when it is missing."""
     migrations, urls = migrations_of(service, data_dir)
-    if urls.owner.startswith("sqlite:///"):
-        Path(urls.owner.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(urls.owner)
     await upgrade(migrations, urls)
+
+
+def _make_folder(url: str) -> None:
+    if url.startswith("sqlite:///"):
+        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+
+
+def _is_missing_file(url: str) -> bool:
+    """Looking into a SQLite file that is not there would make an empty one."""
+    path = url.removeprefix("sqlite:///")
+    return path != url and not Path(path).exists()
 
 
 async def _check_migrated(service: ServiceName, data_dir: Path | None) -> None:
     migrations, urls = migrations_of(service, data_dir)
-    path = urls.database.removeprefix("sqlite:///")
-    missing = path != urls.database and not Path(path).exists()
-    if missing or await current_revision(migrations, urls.database) != head_revision(migrations):
+    if _is_missing_file(urls.database) or await current_revision(migrations, urls.database) != head_revision(
+        migrations
+    ):
         raise SettingsError(
             f"The database of {service} is not there or not at this version's schema. Run `shelfwise migrate`, "
             "with the --data-dir or database URLs that the services use."

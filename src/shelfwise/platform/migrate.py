@@ -17,7 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from shelfwise.platform.database import driver_url
+from shelfwise.platform.database import Database, driver_url
 
 VERSION_TABLE = "schema_version"
 
@@ -63,6 +63,15 @@ async def current_revision(migrations: Migrations, url: str) -> str | None:
 async def drift(migrations: Migrations, url: str) -> list[str]:
     """How the migrated schema differs from the tables that the code declares; empty when they agree."""
     return await _with_connection(url, lambda connection: _differences(connection, migrations))
+
+
+async def served_revision(database: Database) -> str | None:
+    """The revision that the serving connections see; one read on the service's own pool."""
+    async with database.read(None) as connection:
+        if not await connection.run_sync(lambda sync: sa.inspect(sync).has_table(VERSION_TABLE)):
+            return None
+        revision: str | None = await connection.scalar(sa.text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608  a constant
+        return revision
 
 
 def head_revision(migrations: Migrations) -> str | None:

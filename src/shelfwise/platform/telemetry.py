@@ -41,8 +41,8 @@ def configure_logging(*, level: str, style: str, service: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(number)
-    # Drivers that log every call at debug would drown our own lines.
-    for noisy in ("aiosqlite", "asyncio", "_granian"):
+    # Libraries that log every call would drown our own lines.
+    for noisy in ("aiosqlite", "asyncio", "_granian", "alembic"):
         logging.getLogger(noisy).setLevel(max(number, logging.WARNING))
     structlog.contextvars.bind_contextvars(service=service)
 

@@ -1,5 +1,6 @@
 """One way to make a service's application: the edge, the guard, the error handler, health and documentation."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -40,6 +41,8 @@ from shelfwise.platform.telemetry import HttpMetrics
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 AnyRequest = Request[Any, Any, Any]
+
+_NAMED_FIELD = re.compile(r"Object (?:missing required|contains unknown) field `([^`]+)`")
 
 logger = structlog.get_logger("shelfwise.web")
 
@@ -153,6 +156,11 @@ def _extra(error: ValidationException) -> list[Mapping[str, Any]]:
 
 
 def _field(entry: Mapping[str, Any]) -> FieldProblem:
-    key = str(entry.get("key") or "body").removeprefix("data.")
+    """The field that is wrong; the framework names its parent when a field is missing or unknown."""
     source = entry.get("source")
-    return FieldProblem(key, str(entry.get("message", "")), str(getattr(source, "value", source) or ""))
+    key, message = str(entry.get("key") or ""), str(entry.get("message", ""))
+    path = "" if key == "data" else key.removeprefix("data.")
+    named = _NAMED_FIELD.match(message)
+    if named:
+        path = f"{path}.{named[1]}" if path else named[1]
+    return FieldProblem(path or "body", message, str(getattr(source, "value", source) or ""))

@@ -26,6 +26,7 @@ from shelfwise.platform.auth import PERSON_SCOPES, mint_token
 from shelfwise.platform.problems import TenantNotSetUpError
 from shelfwise.platform.server import check_port_free
 from shelfwise.platform.settings import SettingsError, generated_secret
+from shelfwise.platform.telemetry import configure_logging
 from shelfwise.sample import SampleTenant, demo_tenant, documented_tenant
 
 HOST = "127.0.0.1"
@@ -56,6 +57,7 @@ def demo(
         check_port_free(HOST, inventory_port, "--inventory-port")
         check_port_free(HOST, sales_port, "--sales-port")
         prepare_folder(data_dir, reset=reset)
+        configure_logging(level="warning", style="console", service="demo")
         code = asyncio.run(_Demo(data_dir, inventory_port, sales_port, browser=browser).run())
     raise typer.Exit(code)
 

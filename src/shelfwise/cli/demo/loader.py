@@ -11,8 +11,9 @@ from rich.progress import Progress
 
 from shelfwise.cli.demo.api import Api, DemoError, component
 from shelfwise.cli.services import open_inventory, open_sales
+from shelfwise.inventory.purchasing.rules import OpenOrder, OpenOrderLine
 from shelfwise.inventory.tenants.rules import TenantSettings
-from shelfwise.sample import SampleMovement, SampleTenant, history_csv, ledger_csv, products_csv
+from shelfwise.sample import SampleMovement, SampleOpenOrder, SampleTenant, history_csv, ledger_csv, products_csv
 
 _WAIT_SECONDS = 60.0
 _MOVEMENTS_PER_CALL = 1000
@@ -26,7 +27,7 @@ async def load(sample: SampleTenant, api: Api, data_dir: Path, progress: Progres
     """
     history, ledger = list(history_csv(sample)), list(ledger_csv(sample))
     movement_calls = list(_batches(sample.movements))
-    steps = len(sample.suppliers) + 2 + len(history) + len(ledger) + len(movement_calls) + len(sample.open_orders)
+    steps = len(sample.suppliers) + 2 + len(history) + len(ledger) + len(movement_calls) + 1
     task = progress.add_task(f"{sample.tenant_id}: catalogue", total=steps)
 
     def step(label: str | None = None) -> None:
@@ -43,9 +44,9 @@ async def load(sample: SampleTenant, api: Api, data_dir: Path, progress: Progres
             "POST", "/api/inventory/stock-movements", json={"movements": movements}, key=f"movements-{number}"
         )
         step("stock (simulated)")
-    for order in sample.open_orders:
-        await api.inventory("POST", "/api/inventory/purchase-orders", json=_open_order(order), key=order.reference)
-        step("orders under way (simulated)")
+    async with open_inventory(data_dir) as inventory:
+        await inventory.purchasing.add_open_orders(sample.tenant_id, [_open_order(o) for o in sample.open_orders])
+    step("orders under way (simulated)")
     for number, csv in enumerate(ledger):
         await api.sales("POST", "/api/sales/imports", csv=csv, key=f"ledger-{number}")
         step("sales")
@@ -64,7 +65,7 @@ async def forecast_and_plan(sample: SampleTenant, data_dir: Path, sales_url: str
         await sales.forecasting.run(sample.tenant_id, progress=show)
     progress.update(task, description=f"{sample.tenant_id}: planning")
     async with open_inventory(data_dir, SALES_SERVICE_URL=sales_url) as inventory:
-        await inventory.planning.run(sample.tenant_id, progress=show)
+        await inventory.replenishment.run(sample.tenant_id, progress=show)
     progress.update(task, description=f"{sample.tenant_id}: planned")
 
 
@@ -98,8 +99,8 @@ async def _catalogue(sample: SampleTenant, api: Api, data_dir: Path, step: Calla
 
 
 def _batches(movements: Iterable[SampleMovement]) -> Iterator[list[dict[str, Any]]]:
-    remaining = iter(movements)
-    while chunk := list(islice(remaining, _MOVEMENTS_PER_CALL)):
+    numbered = enumerate(movements)
+    while chunk := list(islice(numbered, _MOVEMENTS_PER_CALL)):
         yield [
             {
                 "kind": movement.kind,
@@ -109,10 +110,15 @@ def _batches(movements: Iterable[SampleMovement]) -> Iterator[list[dict[str, Any
                 "unit_cost": float(movement.unit_cost),
                 "reference": movement.reference,
                 "reason": movement.reason,
-                "event_id": f"{movement.reference}:{movement.product_id}",
+                "event_id": f"sample-{number}",
             }
-            for movement in chunk
+            for number, movement in chunk
         ]
+
+
+def _open_order(order: SampleOpenOrder) -> OpenOrder:
+    lines = tuple(OpenOrderLine(line.product_id, line.quantity, line.unit_cost) for line in order.lines)
+    return OpenOrder(order.reference, order.supplier_id, order.ordered_on, order.expected_on, lines)
 
 
 async def _knows(api: Api, product_ids: list[str]) -> bool:
