@@ -12,14 +12,12 @@ from typing import NamedTuple
 from litestar import Litestar
 from prometheus_client import CollectorRegistry
 
-from shelfwise.platform.auth import TokenRules, TokenVerifier
 from shelfwise.platform.database import Database
 from shelfwise.platform.edge import Edge
 from shelfwise.platform.health import Check, Component, Readiness, health_router
+from shelfwise.platform.identity import service_tokens, token_verifier
 from shelfwise.platform.migrate import current_revision, head_revision
 from shelfwise.platform.outbox import Relay
-from shelfwise.platform.service_tokens import ClientCredentialsTokens, MintedServiceTokens, ServiceTokens
-from shelfwise.platform.settings import SettingsError, shared_secret
 from shelfwise.platform.telemetry import HttpMetrics
 from shelfwise.platform.web import create_application
 from shelfwise.sales.analytics.endpoints import analytics_router
@@ -91,7 +89,7 @@ def compose(settings: SalesSettings, *, clock: Clock = _utc_now) -> Sales:
     # On SQLite the relay must share the process's one queue of writers.
     relay_database = database if relay_url is None else _database(settings, relay_url)
     peers = Peers(settings.INVENTORY_SERVICE_URL)
-    delivery = InventoryDelivery(peers.post_to_inventory, service_tokens(settings, peers))
+    delivery = InventoryDelivery(peers.post_to_inventory, service_tokens(settings, MIGRATIONS.service))
     relay = Relay(relay_database, OUTBOX, delivery, clock=clock)
     product_refs = ProductRefsService(database, clock)
     booking = BookingService(database, product_refs, clock=clock, wake=relay.wake)
@@ -141,7 +139,7 @@ def create_app(settings: SalesSettings | None = None, *, clock: Clock = _utc_now
         version=release,
         description=_DESCRIPTION,
         settings=settings,
-        verifier=token_verifier(settings, sales.peers),
+        verifier=token_verifier(settings),
         metrics=HttpMetrics(registry),
         routes=[
             product_refs_router(sales.product_refs),
@@ -164,50 +162,6 @@ def create_app(settings: SalesSettings | None = None, *, clock: Clock = _utc_now
         import_paths=frozenset({"/api/sales/imports", "/api/sales/orders/bulk"}),
     )
     return Application(asgi, readiness)
-
-
-def token_verifier(settings: SalesSettings, peers: Peers) -> TokenVerifier:
-    """Verifies callers as the settings say."""
-    return TokenVerifier(
-        TokenRules(
-            secret=shared_secret(settings),
-            jwks_url=settings.AUTH_JWKS_URL,
-            issuer=settings.AUTH_ISSUER,
-            audience=settings.AUTH_AUDIENCE,
-            tenant_claim=settings.AUTH_TENANT_CLAIM,
-            tenants_claim=settings.AUTH_TENANTS_CLAIM,
-            scope_claim=settings.AUTH_SCOPE_CLAIM,
-            default_scopes=frozenset(settings.AUTH_DEFAULT_SCOPES.split()),
-        ),
-        fetch_json=peers.fetch_json,
-    )
-
-
-def service_tokens(settings: SalesSettings, peers: Peers) -> ServiceTokens:
-    """Where the relay gets its token: the identity provider when one is named, else the shared secret.
-
-    Raises:
-        SettingsError: there is neither.
-    """
-    if settings.SERVICE_TOKEN_URL is not None:
-        if settings.SERVICE_CLIENT_ID is None or settings.SERVICE_CLIENT_SECRET_FILE is None:
-            raise SettingsError("SERVICE_TOKEN_URL needs SERVICE_CLIENT_ID and SERVICE_CLIENT_SECRET_FILE.")
-        return ClientCredentialsTokens(
-            settings.SERVICE_TOKEN_URL,
-            client_id=settings.SERVICE_CLIENT_ID,
-            client_secret=settings.SERVICE_CLIENT_SECRET_FILE.read_text(encoding="utf-8").strip(),
-            audience=settings.AUTH_AUDIENCE,
-            post_form=peers.post_form,
-        )
-    secret = shared_secret(settings)
-    if secret is None:
-        raise SettingsError(
-            "With AUTH_JWKS_URL alone Sales cannot call Inventory: set SERVICE_TOKEN_URL, SERVICE_CLIENT_ID and "
-            "SERVICE_CLIENT_SECRET_FILE, or a shared AUTH_SECRET."
-        )
-    return MintedServiceTokens(
-        secret, subject="service:sales", audience=settings.AUTH_AUDIENCE, issuer=settings.AUTH_ISSUER
-    )
 
 
 def health_checks(sales: Sales) -> dict[str, Check]:

@@ -1,13 +1,11 @@
-"""Calls that Sales itself makes: events to Inventory, keys and tokens of the identity provider.
+"""The call that Sales itself makes: events to Inventory.
 
-Only the relay and the token verifier use these; no request handler of Sales ever calls Inventory.
+Only the relay uses it; no request handler of Sales ever calls Inventory.
 """
 
 from collections.abc import Mapping
-from typing import Any
-from urllib.parse import urlencode
 
-from shelfwise.http import BreakerPolicy, CachePolicy, HTTPClient, Policy, RetryPolicy, ServiceClient
+from shelfwise.http import BreakerPolicy, CachePolicy, Policy, RetryPolicy, ServiceClient
 from shelfwise.platform.problems import UnavailableError
 
 _TIMEOUT_SECONDS = 10.0
@@ -46,24 +44,6 @@ class Peers:
         if not 200 <= reply.status < 300:
             raise NotDeliveredError(f"Inventory answered {reply.status}.")
         return reply.body
-
-    async def fetch_json(self, url: str) -> Mapping[str, Any]:
-        """A JSON document, for the key set of the identity provider."""
-        response = await HTTPClient.get(url)
-        response.raise_for_status()
-        document: Mapping[str, Any] = response.json()
-        return document
-
-    async def post_form(self, url: str, form: Mapping[str, str]) -> Mapping[str, Any]:
-        """The JSON answer to a form, for the token endpoint of the identity provider."""
-        response = await HTTPClient.post(
-            url,
-            content=urlencode(form).encode(),
-            headers={"Content-Type": "application/x-www-form-urlencoded"},
-        )
-        response.raise_for_status()
-        document: Mapping[str, Any] = response.json()
-        return document
 
     async def aclose(self) -> None:
         """Closes the connections."""
