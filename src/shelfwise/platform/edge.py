@@ -4,6 +4,8 @@ Measured of the framework: a ``%ff`` in a path silently becomes U+FFFD and then 
 and query are checked here, with duplicate headers that two parsers could read two ways, the Host, and a body's size.
 """
 
+import asyncio
+import contextlib
 import re
 import secrets
 import time
@@ -28,6 +30,8 @@ from shelfwise.platform.telemetry import HttpMetrics
 REQUEST_ID = "shelfwise.request_id"
 _SINGLE_HEADERS = frozenset({b"authorization", b"x-tenant-id", b"idempotency-key", b"content-type", b"host"})
 _REQUEST_ID_FORM = re.compile(r"^[A-Za-z0-9._-]{1,128}$")
+_DISCARD_BYTES = 64 * 1024 * 1024
+_DISCARD_SECONDS = 5.0
 _PORT = re.compile(r":\d+$")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
@@ -78,6 +82,8 @@ class Edge:
             try:
                 self._check(scope, headers, limit)
             except ProblemError as problem:
+                if isinstance(problem, PayloadTooLargeError):
+                    await _discard(receive)
                 await _answer(problem, request_id, send_with_id)
                 return
             await self._app(scope, bounded(receive, limit), send_with_id)
@@ -122,10 +128,27 @@ def bounded(receive: Receive, limit: int) -> Receive:
         if message["type"] == "http.request":
             received += len(message.get("body", b""))
             if received > limit:
+                if message.get("more_body"):
+                    await _discard(receive)
                 raise PayloadTooLargeError(limit)
         return message
 
     return receive_bounded
+
+
+async def _discard(receive: Receive) -> None:
+    """Reads on for a while after a body turned out too large.
+
+    A client that is still sending when the connection closes sees a broken pipe instead of the answer.
+    """
+    discarded = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_DISCARD_SECONDS):
+            while discarded < _DISCARD_BYTES:
+                message = await receive()
+                if message["type"] != "http.request" or not message.get("more_body"):
+                    return
+                discarded += len(message.get("body", b""))
 
 
 def _check_text(raw: bytes, where: str) -> None:
