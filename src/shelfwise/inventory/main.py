@@ -13,6 +13,8 @@ from litestar.di import Provide
 from prometheus_client import CollectorRegistry
 
 from shelfwise.http import HTTPClient
+from shelfwise.inventory.availability.endpoints import ROUTES as AVAILABILITY_ROUTES
+from shelfwise.inventory.availability.service import AvailabilityService
 from shelfwise.inventory.catalogue.endpoints import IMPORT_PATH
 from shelfwise.inventory.catalogue.endpoints import ROUTES as CATALOGUE_ROUTES
 from shelfwise.inventory.catalogue.service import CatalogueService
@@ -73,6 +75,7 @@ class Inventory:
     purchasing: PurchasingService
     stock: StockService
     inbox: InboxService
+    availability: AvailabilityService
     replenishment: ReplenishmentService
     inventory: InventoryService
 
@@ -115,6 +118,7 @@ def compose(settings: Settings, *, clock: Clock = _utc_now) -> Inventory:
         purchasing=PurchasingService(database, clock),
         stock=StockService(database, clock),
         inbox=InboxService(database, clock),
+        availability=AvailabilityService(database),
         replenishment=replenishment,
         inventory=InventoryService(replenishment, DashboardService(database, clock), clock),
     )
@@ -144,6 +148,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock = _utc_now) -> 
             *STOCK_ROUTES,
             *PURCHASING_ROUTES,
             *INBOX_ROUTES,
+            *AVAILABILITY_ROUTES,
             *REPLENISHMENT_ROUTES,
             *TENANT_ROUTES,
         ],
@@ -199,6 +204,7 @@ def _dependencies(inventory: Inventory) -> dict[str, Provide]:
         "purchasing": inventory.purchasing,
         "stock": inventory.stock,
         "inbox": inventory.inbox,
+        "availability": inventory.availability,
         "replenishment": inventory.replenishment,
         "service": inventory.inventory,
         "clock": inventory.clock,

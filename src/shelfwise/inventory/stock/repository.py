@@ -11,7 +11,10 @@ from shelfwise.inventory.stock.rules import Balance, Movement
 from shelfwise.inventory.tables import PRODUCTS, STOCK_BALANCES, STOCK_MOVEMENTS
 from shelfwise.platform.database import insert_into
 
+#: Product and location.
 Place = tuple[str, str]
+#: Product, from, to, quantity, instant and business day.
+Move = tuple[str, str, str, int, datetime, date]
 _B = STOCK_BALANCES.c
 _M = STOCK_MOVEMENTS.c
 _PARAMETERS = 10_000
@@ -184,10 +187,8 @@ class LedgerRepository:
         query = sa.select(STOCK_BALANCES).where(_B.tenant_id == self._tenant_id, _B.product_id.in_(product_ids))
         return {(row.product_id, row.location_id): _balance(row) for row in await self._connection.execute(query)}
 
-    async def moves_since(
-        self, product_ids: Sequence[str], start: date
-    ) -> list[tuple[str, str, str, int, datetime, date]]:
-        """(product, from, to, quantity, instant, business day) of movements from a business day on, in time order."""
+    async def moves_since(self, product_ids: Sequence[str], start: date) -> list[Move]:
+        """Movements from a business day on, by product in time order."""
         query = (
             sa.select(
                 _M.product_id, _M.from_location_id, _M.to_location_id, _M.quantity, _M.occurred_at, _M.business_date

@@ -113,30 +113,3 @@ def is_before_opening(opened_at: datetime | None, opened_on: date | None, moveme
     if opened_at is None or opened_on is None:
         return False
     return movement.occurred_at < opened_at or movement.business_date < opened_on
-
-
-@dataclass(frozen=True, slots=True)
-class StockChange:
-    """A change of what is on hand: at which share of which business day (by index), and by how much."""
-
-    day: int
-    at: float
-    delta: int
-
-
-def in_stock_shares(opening: int, changes: list[StockChange], days: int) -> list[float]:
-    """Share of each day with stock on hand, to four decimals; ``changes`` in time order, days from 0."""
-    shares = [0.0] * days
-    on_hand, index = opening, 0
-    for day in range(days):
-        if index >= len(changes) or changes[index].day > day:
-            shares[day] = 1.0 if on_hand > 0 else 0.0
-            continue
-        share, since = 0.0, 0.0
-        while index < len(changes) and changes[index].day == day:
-            change = changes[index]
-            share += (change.at - since) if on_hand > 0 else 0.0
-            since, on_hand, index = change.at, on_hand + change.delta, index + 1
-        share += (1.0 - since) if on_hand > 0 else 0.0
-        shares[day] = round(share, 4)
-    return shares

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 import msgspec
@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shelfwise.inventory.catalogue.service import product_costs, require_product
-from shelfwise.inventory.stock.repository import LedgerRepository, Place
+from shelfwise.inventory.stock.repository import LedgerRepository, Move, Place
 from shelfwise.inventory.stock.rules import Balance, Movement, average_cost, issued, received
 from shelfwise.inventory.stock.schemas import (
     MovementIn,
@@ -104,6 +104,14 @@ class Ledger:
             event_id=f"{movement.event_id}:correction"[-128:],
             reason="superseded by the opening balance",
         )
+
+
+async def stock_and_moves(
+    connection: AsyncConnection, tenant_id: str, product_ids: Sequence[str], start: date
+) -> tuple[dict[Place, Balance], list[Move]]:
+    """The products' balances now, and what moved them from a business day on, inside another feature's transaction."""
+    repository = LedgerRepository(connection, tenant_id)
+    return await repository.balances(product_ids), await repository.moves_since(product_ids, start)
 
 
 def movement_ids(now: datetime, count: int) -> list[str]:
