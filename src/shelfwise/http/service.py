@@ -95,9 +95,7 @@ class ServiceClient:
         is neither cached nor coalesced. ``safe`` declares that a POST changes nothing: it is retried, coalesced
         and cached like a GET. The time is the least of the policy's total, ``timeout`` and ``deadline``.
 
-        Raises:
-            HTTPClientError: there is no answer; see ``sent`` and ``reason``.
-            InvalidRoute: the parts do not make a safe path.
+        Raises HTTPClientError (see ``sent`` and ``reason``), and InvalidRoute for parts that make no safe path.
         """
         return await self.send(
             method,
