@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shelfwise.inventory.tables import INBOX, INBOX_REJECTED
+from shelfwise.platform.bulk import append
 from shelfwise.platform.database import insert_into
 
 
@@ -32,20 +33,12 @@ class InboxRepository:
 
     async def take(self, outcomes: Mapping[str, str], now: datetime) -> None:
         """Keeps each event's outcome."""
-        if outcomes:
-            await self._connection.execute(
-                sa.insert(INBOX),
-                [
-                    {
-                        "tenant_id": self._tenant_id,
-                        "source": self._source,
-                        "event_id": event_id,
-                        "outcome": outcome,
-                        "received_at": now,
-                    }
-                    for event_id, outcome in outcomes.items()
-                ],
-            )
+        await append(
+            self._connection,
+            INBOX,
+            ("tenant_id", "source", "event_id", "outcome", "received_at"),
+            [(self._tenant_id, self._source, event_id, outcome, now) for event_id, outcome in outcomes.items()],
+        )
 
     async def reject(self, events: Sequence[tuple[str, str, bytes]], now: datetime) -> None:
         """Keeps (event id, reason, payload) of events that cannot be applied, for a later retry."""

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shelfwise.inventory.stock.rules import Balance, Movement
 from shelfwise.inventory.tables import PRODUCTS, STOCK_BALANCES, STOCK_MOVEMENTS
+from shelfwise.platform.bulk import append
 from shelfwise.platform.database import insert_into
 
 #: Product and location.
@@ -18,6 +19,24 @@ Move = tuple[str, str, str, int, datetime, date]
 _B = STOCK_BALANCES.c
 _M = STOCK_MOVEMENTS.c
 _PARAMETERS = 10_000
+_MOVEMENT_COLUMNS = (
+    "tenant_id",
+    "movement_id",
+    "product_id",
+    "kind",
+    "from_location_id",
+    "to_location_id",
+    "quantity",
+    "unit_cost",
+    "occurred_at",
+    "business_date",
+    "recorded_at",
+    "source",
+    "event_id",
+    "line_no",
+    "reference",
+    "reason",
+)
 
 _SAVE = (
     sa.update(STOCK_BALANCES)
@@ -48,20 +67,12 @@ class LedgerRepository:
         Missing rows are made first: two transactions that both found none would each write their own total.
         """
         wanted = sorted(set(places))
-        await self._connection.execute(
-            insert_into(self._connection, STOCK_BALANCES).on_conflict_do_nothing(),
-            [
-                {
-                    "tenant_id": self._tenant_id,
-                    "product_id": product_id,
-                    "location_id": location_id,
-                    "on_hand": 0,
-                    "committed": 0,
-                    "unavailable": 0,
-                    "version": 0,
-                }
-                for product_id, location_id in wanted
-            ],
+        await append(
+            self._connection,
+            STOCK_BALANCES,
+            ("tenant_id", "product_id", "location_id", "on_hand", "committed", "unavailable", "version"),
+            [(self._tenant_id, product_id, location_id, 0, 0, 0, 0) for product_id, location_id in wanted],
+            statement=insert_into(self._connection, STOCK_BALANCES).on_conflict_do_nothing(),
         )
         found: dict[Place, Balance] = {}
         for part in _parts(sorted({product_id for product_id, _ in wanted})):
@@ -97,31 +108,32 @@ class LedgerRepository:
 
     async def append(self, movements: Sequence[tuple[str, Movement]], source: str, now: datetime) -> None:
         """Appends movements, each with its id."""
-        if movements:
-            await self._connection.execute(
-                sa.insert(STOCK_MOVEMENTS),
-                [
-                    {
-                        "tenant_id": self._tenant_id,
-                        "movement_id": movement_id,
-                        "product_id": movement.product_id,
-                        "kind": movement.kind,
-                        "from_location_id": movement.from_location_id,
-                        "to_location_id": movement.to_location_id,
-                        "quantity": movement.quantity,
-                        "unit_cost": movement.unit_cost,
-                        "occurred_at": movement.occurred_at,
-                        "business_date": movement.business_date,
-                        "recorded_at": now,
-                        "source": source,
-                        "event_id": movement.event_id,
-                        "line_no": movement.line_no,
-                        "reference": movement.reference,
-                        "reason": movement.reason,
-                    }
-                    for movement_id, movement in movements
-                ],
-            )
+        await append(
+            self._connection,
+            STOCK_MOVEMENTS,
+            _MOVEMENT_COLUMNS,
+            [
+                (
+                    self._tenant_id,
+                    movement_id,
+                    movement.product_id,
+                    movement.kind,
+                    movement.from_location_id,
+                    movement.to_location_id,
+                    movement.quantity,
+                    movement.unit_cost,
+                    movement.occurred_at,
+                    movement.business_date,
+                    now,
+                    source,
+                    movement.event_id,
+                    movement.line_no,
+                    movement.reference,
+                    movement.reason,
+                )
+                for movement_id, movement in movements
+            ],
+        )
 
     async def recorded(self, source: str, event_ids: Sequence[str]) -> dict[tuple[str, int], Movement]:
         """What the source's events moved before, by event and line."""
