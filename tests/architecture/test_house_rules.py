@@ -41,7 +41,7 @@ def test_queries_are_written_only_in_repositories():
     for path in SOURCES:
         name = relative(path)
         # The platform's tables (outbox, idempotency keys) are its own repositories.
-        if re.search(r"/platform/|/migrations/|repository", name):
+        if re.search(r"/platform/|/migrations/|repository|tables\.py$", name):
             continue
         for node in ast.walk(parsed(path)):
             if not isinstance(node, ast.Call):
