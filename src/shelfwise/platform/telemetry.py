@@ -42,7 +42,7 @@ def configure_logging(*, level: str, style: str, service: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(number)
     # Libraries that log every call would drown our own lines.
-    for noisy in ("aiosqlite", "asyncio", "_granian", "alembic"):
+    for noisy in ("aiosqlite", "asyncio", "_granian", "alembic", "pyqwest"):
         logging.getLogger(noisy).setLevel(max(number, logging.WARNING))
     structlog.contextvars.bind_contextvars(service=service)
 
