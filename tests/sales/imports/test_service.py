@@ -1,5 +1,7 @@
 """Files in, on both databases."""
 
+import asyncio
+
 import pytest
 import sqlalchemy as sa
 
@@ -100,3 +102,18 @@ async def test_an_import_that_breaks_off_says_so_and_keeps_what_is_booked(sales)
     (head,) = (await sales.imports.page("t1", cursor=None, limit=10))["items"]
     assert (head["status"], head["imported"]) == ("failed", 2_000)
     assert (await sales.imports.run("t1", chunks(HEADER + "\n".join(rows(2_500, 1)))))["imported"] == 500
+
+
+async def test_two_imports_of_one_file_at_once_book_each_row_once(sales):
+    await sales.product_refs.apply("t1", catalogue(*(f"P{n}" for n in range(7))))
+    lines = rows(4_200)
+    backwards = HEADER + "\n".join(reversed(lines))
+    views = await asyncio.gather(
+        sales.imports.run("t1", chunks(HEADER + "\n".join(lines), 65_536)),
+        sales.imports.run("t1", chunks(backwards, 65_536)),
+    )
+    assert sum(view["imported"] for view in views) == 4_200
+    assert sum(view["duplicates"] for view in views) == 4_200
+    async with sales.database.read("t1") as connection:
+        total = await connection.scalar(sa.select(sa.func.sum(SALES_DAILY.c.quantity)))
+    assert total == sum(int(line.split(",")[4]) for line in lines)
