@@ -17,8 +17,7 @@ from shelfwise.inventory.availability.endpoints import ROUTES as AVAILABILITY_RO
 from shelfwise.inventory.availability.service import AvailabilityService
 from shelfwise.inventory.catalogue.endpoints import IMPORT_PATH
 from shelfwise.inventory.catalogue.endpoints import ROUTES as CATALOGUE_ROUTES
-from shelfwise.inventory.catalogue.service import CatalogueService
-from shelfwise.inventory.catalogue.tasks import CatalogueImport
+from shelfwise.inventory.catalogue.service import CatalogueImport, CatalogueService
 from shelfwise.inventory.clients.sales import SalesClient, SalesServiceClient
 from shelfwise.inventory.config import Settings
 from shelfwise.inventory.dashboard.service import DashboardService

@@ -27,10 +27,9 @@ from shelfwise.inventory.answers import (
 from shelfwise.inventory.clients.errors import SalesUnavailableError
 from shelfwise.inventory.clients.sales import NoTopSellers, SalesServiceClient, no_forecast, no_sales, no_summary
 from shelfwise.inventory.dashboard.service import DashboardService
-from shelfwise.inventory.replenishment.rules import Facts
 from shelfwise.inventory.replenishment.schemas import LowStock, Recommendation
-from shelfwise.inventory.replenishment.service import ReplenishmentService
-from shelfwise.inventory.tenants.rules import Tenant
+from shelfwise.inventory.replenishment.service import Facts, ReplenishmentService
+from shelfwise.inventory.tenants.service import Tenant
 
 _REORDER_DAYS = 30
 _TOP_SELLERS = 10

@@ -13,8 +13,7 @@ from shelfwise.contracts.availability import (
 )
 from shelfwise.inventory.availability.rules import StockChange, in_stock_shares, share_of_day
 from shelfwise.inventory.catalogue.service import product_costs
-from shelfwise.inventory.stock.rules import Balance
-from shelfwise.inventory.stock.service import stock_and_moves
+from shelfwise.inventory.stock.service import Balance, stock_and_moves
 from shelfwise.inventory.tenants.service import location_kinds, require_tenant
 from shelfwise.platform.database import Database
 from shelfwise.platform.problems import InvalidError

@@ -16,8 +16,7 @@ from shelfwise.inventory.catalogue.schemas import (
     Products,
     product_of,
 )
-from shelfwise.inventory.catalogue.service import CatalogueService
-from shelfwise.inventory.catalogue.tasks import CatalogueImport
+from shelfwise.inventory.catalogue.service import CatalogueImport, CatalogueService
 from shelfwise.platform.apidocs import problem_responses
 from shelfwise.platform.guards import tenant_of
 from shelfwise.platform.problems import UnsupportedMediaTypeError

@@ -4,8 +4,8 @@ from collections.abc import Container, Mapping
 from datetime import date, datetime
 
 from shelfwise.contracts.events import SaleEvent
-from shelfwise.inventory.stock.rules import Movement
-from shelfwise.inventory.tenants.rules import CUSTOMER, LOSS
+from shelfwise.inventory.locations import CUSTOMER, LOSS
+from shelfwise.inventory.movements import Movement
 
 SOURCE = "sales"
 

@@ -11,8 +11,8 @@ from shelfwise.contracts.events import MAX_BATCH_EVENTS, EventsAnswer, RejectedE
 from shelfwise.inventory.catalogue.service import product_costs
 from shelfwise.inventory.inbox.repository import InboxRepository, count_rejected
 from shelfwise.inventory.inbox.rules import SOURCE, RejectedError, check_known, movement_of
-from shelfwise.inventory.stock.rules import Movement, is_before_opening
-from shelfwise.inventory.stock.service import Ledger
+from shelfwise.inventory.movements import Movement
+from shelfwise.inventory.stock.service import Ledger, is_before_opening
 from shelfwise.inventory.tenants.service import location_kinds, require_tenant
 from shelfwise.platform.database import Database
 from shelfwise.platform.tenancy import business_day

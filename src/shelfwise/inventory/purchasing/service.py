@@ -22,6 +22,8 @@ from shelfwise.inventory.values import check_amount, check_id, check_quantity, d
 from shelfwise.platform.database import Database
 from shelfwise.platform.problems import ConflictError, InvalidError, NotFoundError
 
+__all__ = ["PurchasingService", "SupplierItem", "put_items", "resolve_suppliers", "supplier_exists"]
+
 
 async def put_items(connection: AsyncConnection, tenant_id: str, items: Sequence[SupplierItem]) -> None:
     """Adds or replaces supplier items, inside the catalogue's transaction."""

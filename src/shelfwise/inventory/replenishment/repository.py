@@ -20,7 +20,7 @@ from shelfwise.inventory.tables import (
     SUPPLIER_ITEMS,
     SUPPLIERS,
 )
-from shelfwise.inventory.tenants.rules import Tenant
+from shelfwise.inventory.tenants.service import Tenant
 from shelfwise.platform.database import insert_into
 
 _P, _R, _B = PRODUCTS.c, RECOMMENDATIONS.c, STOCK_BALANCES.c

@@ -19,12 +19,13 @@ from shelfwise.inventory.replenishment.rules import (
     total_days,
 )
 from shelfwise.inventory.replenishment.schemas import LowStock, PlanResult, Recommendation, Recommendations
-from shelfwise.inventory.tenants.rules import Tenant
-from shelfwise.inventory.tenants.service import require_tenant
+from shelfwise.inventory.tenants.service import Tenant, require_tenant
 from shelfwise.inventory.values import cost_number, decode_cursor, encode_cursor, number
 from shelfwise.platform.database import Database
 from shelfwise.platform.problems import InvalidError, NotFoundError
 from shelfwise.platform.service_tokens import ServiceTokens
+
+__all__ = ["Facts", "ReplenishmentService"]
 
 #: Products in one call to Sales: well under its limit of 1,000 and the client's of 10 MiB.
 BATCH_PRODUCTS = 500

@@ -7,7 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shelfwise.inventory.stock.rules import Balance, Movement
+from shelfwise.inventory.movements import Movement
+from shelfwise.inventory.stock.rules import Balance
 from shelfwise.inventory.tables import PRODUCTS, STOCK_BALANCES, STOCK_MOVEMENTS
 from shelfwise.platform.bulk import append
 from shelfwise.platform.database import insert_into

@@ -7,32 +7,11 @@ value, and the last unit takes the rest, so no rounding is left behind.
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
 
-MovementKind = Literal[
-    "opening", "opening_correction", "receipt", "adjustment", "transfer", "sale", "cancellation", "return"
-]
-Direction = Literal["in", "out"]
+from shelfwise.inventory.movements import Movement
+
 #: A movement's value is kept to what the column keeps.
 _VALUE_STEP = Decimal("0.0001")
-
-
-@dataclass(frozen=True, slots=True)
-class Movement:
-    """``quantity`` base units from one location to another. ``event_id`` and ``line_no`` name it within its source."""
-
-    product_id: str
-    kind: MovementKind
-    from_location_id: str
-    to_location_id: str
-    quantity: int
-    occurred_at: datetime
-    business_date: date
-    event_id: str
-    line_no: int = 1
-    unit_cost: Decimal | None = None
-    reference: str | None = None
-    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

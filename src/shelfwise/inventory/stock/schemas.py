@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from shelfwise.inventory.stock.rules import Balance, Movement, average_cost
+from shelfwise.inventory.movements import Movement
+from shelfwise.inventory.stock.rules import Balance, average_cost
 from shelfwise.inventory.values import Amount, Quantity, cost_number, number
 
 ShortText = Annotated[str, msgspec.Meta(max_length=512)]

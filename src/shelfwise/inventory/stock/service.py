@@ -12,8 +12,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shelfwise.inventory.catalogue.service import product_costs, require_product
+from shelfwise.inventory.locations import LOSS, OPENING, STOCKING_KINDS, SUPPLIER
+from shelfwise.inventory.movements import Movement
 from shelfwise.inventory.stock.repository import LedgerRepository, Move, Place
-from shelfwise.inventory.stock.rules import Balance, Movement, average_cost, issued, received
+from shelfwise.inventory.stock.rules import Balance, average_cost, is_before_opening, issued, received
 from shelfwise.inventory.stock.schemas import (
     MovementIn,
     Movements,
@@ -24,13 +26,14 @@ from shelfwise.inventory.stock.schemas import (
     movement_out,
 )
 from shelfwise.inventory.tables import IDEMPOTENCY_KEYS
-from shelfwise.inventory.tenants.rules import LOSS, OPENING, STOCKING_KINDS, SUPPLIER, Tenant
-from shelfwise.inventory.tenants.service import location_kinds, require_tenant
+from shelfwise.inventory.tenants.service import Tenant, location_kinds, require_tenant
 from shelfwise.inventory.values import check_amount, check_quantity, decode_cursor, encode_cursor
 from shelfwise.platform.database import Database
 from shelfwise.platform.idempotency import IdempotencyKeys, RequestIdentity, StoredAnswer
 from shelfwise.platform.problems import ConflictError, InProgressError, InvalidError
 from shelfwise.platform.tenancy import business_day
+
+__all__ = ["Balance", "Ledger", "StockService", "is_before_opening", "stock_and_moves"]
 
 #: Movements in one transaction of a load.
 LOAD_BATCH = 2000

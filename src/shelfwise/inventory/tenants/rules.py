@@ -3,18 +3,13 @@
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 
+from shelfwise.inventory.locations import VIRTUAL_LOCATIONS
 from shelfwise.platform.problems import InvalidError
 from shelfwise.platform.tenancy import business_date, check_time_zone
 
 _CURRENCY = re.compile(r"^[A-Z]{3}$")
 _LOCATION_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
-MAX_MONEY = Decimal(10) ** 12
-#: Locations that every tenant has beside its default one; they hold no stock but transit.
-SUPPLIER, CUSTOMER, LOSS, OPENING, TRANSIT = "supplier", "customer", "loss", "opening", "transit"
-VIRTUAL_LOCATIONS = (SUPPLIER, CUSTOMER, LOSS, OPENING, TRANSIT)
-STOCKING_KINDS = ("stock", "transit")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,16 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shelfwise.contracts.events import TenantRef
+from shelfwise.inventory.locations import VIRTUAL_LOCATIONS
 from shelfwise.inventory.publishing import publish_tenant
 from shelfwise.inventory.tenants.repository import TenantRepository
-from shelfwise.inventory.tenants.rules import VIRTUAL_LOCATIONS, Tenant, TenantSettings, check_settings
+from shelfwise.inventory.tenants.rules import Tenant, TenantSettings, check_settings
 from shelfwise.inventory.tenants.schemas import LocationOut
 from shelfwise.platform.database import Database
 from shelfwise.platform.problems import ConflictError, TenantNotSetUpError
 from shelfwise.platform.tenancy import check_tenant_id
+
+__all__ = ["Clock", "Tenant", "TenantService", "TenantSettings", "location_kinds", "require_tenant", "tenant_ref"]
 
 Clock = Callable[[], datetime]
 
