@@ -25,7 +25,13 @@ class LineSplitter:
         """The lines that the chunk completes."""
         parts = (self._rest + chunk).split(b"\n")
         self._rest = parts.pop()
-        lines = [self._line(part) for part in parts]
+        lines = []
+        for part in parts:
+            if not self._number or self._dropping or len(part) > self._max_line_bytes or part.endswith(b"\r"):
+                lines.append(self._line(part))
+            else:
+                self._number += 1
+                lines.append(Line(self._number, part))
         if len(self._rest) > self._max_line_bytes:
             self._rest, self._dropping = b"", True
         return lines

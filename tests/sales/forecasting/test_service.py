@@ -98,7 +98,9 @@ async def test_a_stale_run_is_recomputed_for_the_day_that_is_asked_about(shop, c
 
 async def test_a_level_between_stored_ones_lies_between_them_and_beyond_them_is_not_measured(shop):
     await shop.forecasting.run("t1")
-    stock = [(await ask(shop, level=level))["recommended_stock_level"] for level in (0.9, 0.93, 0.95, 0.99, 0.999)]
+    stock = [
+        (await ask(shop, level=level))["recommended_stock_level"] for level in (1e-300, 0.9, 0.93, 0.95, 0.99, 0.999)
+    ]
     assert stock == sorted(stock)
     assert (await ask(shop, level=0.999))["confidence_level"] is None
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from datetime import timedelta
 
 import msgspec
 import pytest
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 
 from fixtures.sales import catalogue
 from shelfwise.contracts.events import SaleEvent
+from shelfwise.platform.idempotency import RequestIdentity
 from shelfwise.sales.orders.errors import OrderExistsError, OrderNotFoundError
 from shelfwise.sales.orders.schemas import Cancellation, LineQuantity, NewOrder, OrderLine, OrderReturn, ReturnedLine
 from shelfwise.sales.tables import OUTBOX, SALES_DAILY
@@ -98,3 +100,11 @@ async def test_another_tenants_order_is_not_there(shop):
     with pytest.raises(OrderNotFoundError):
         await shop.orders.view("t2", "o1")
     assert (await shop.analytics.summary("t2", 30))["total_orders"] == 0
+
+
+async def test_an_idempotency_key_is_forgotten_after_two_days(shop, clock):
+    identity = RequestIdentity.of(tenant_id="t1", subject="ann", route="POST /orders", key="k", payload=b"1")
+    await shop.orders.post("t1", order(), identity)
+    assert await shop.orders.prune("t1") == 0
+    clock.now += timedelta(hours=49)
+    assert await shop.orders.prune("t1") == 1

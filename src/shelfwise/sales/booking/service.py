@@ -251,6 +251,7 @@ def _published(
     sequences = {name: product.event_sequence for name, product in locked.items()}
     listed = {name: product.listed_from for name, product in locked.items()}
     messages: list[OutboxMessage] = []
+    encode = msgspec.json.Encoder().encode
     for line in lines:
         name = line.product_id
         if name is None:
@@ -259,7 +260,7 @@ def _published(
         if with_events:
             sequences[name] += 1
             event = _event(line, name, sequences[name])
-            messages.append(OutboxMessage(TOPIC, event.event_id, msgspec.json.encode(event)))
+            messages.append(OutboxMessage(TOPIC, event.event_id, encode(event)))
     now = {name: LockedProduct(sequences[name], listed[name]) for name in locked}
     return {name: product for name, product in now.items() if product != locked[name]}, messages
 

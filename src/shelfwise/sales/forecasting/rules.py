@@ -152,7 +152,9 @@ def unpack(payload: bytes) -> StoredForecast:
 def stock_level(arrays: ForecastArrays, level: float, days: int) -> int:
     """Whole units that suffice for the first ``days`` days with probability ``level``."""
     table = TotalDemandTable(np.arange(1, len(arrays.mean) + 1), LEVELS, arrays.total[None], arrays.total_mean[None])
-    return int(np.ceil(table.quantile(level, days)[0] - 1e-9))
+    # A level next to 0 or 1 overflows on its way to a clipped, finite answer.
+    with np.errstate(over="ignore"):
+        return int(np.ceil(table.quantile(level, days)[0] - 1e-9))
 
 
 def measured_confidence(arrays: ForecastArrays, level: float, days: int) -> float | None:

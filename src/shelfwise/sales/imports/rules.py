@@ -1,10 +1,11 @@
 """Rows of a sales CSV: what each means, or why it means nothing. One physical line is one row."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from operator import itemgetter
 from typing import Literal, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
@@ -97,32 +98,33 @@ class RowReader:
 
     header: Sequence[str]
     zone: ZoneInfo
-    _place: dict[str, int] = field(init=False)
+    _pick: Callable[[list[str]], tuple[str, ...]] = field(init=False)
     _moments: dict[str, Moment] = field(init=False, default_factory=dict)
     _prices: dict[str, Decimal] = field(init=False, default_factory=dict)
+    _integers: dict[str, int] = field(init=False, default_factory=dict)
     _good: set[str] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
-        self._place = {name: index for index, name in enumerate(self.header) if name in {*REQUIRED, *OPTIONAL}}
+        # A column that the file lacks is read from the empty text that every row is padded with.
+        names = list(self.header)
+        self._pick = itemgetter(*(names.index(n) if n in names else len(names) for n in (*REQUIRED, *OPTIONAL)))
 
     def read(self, lines: Iterable[Line]) -> tuple[list[Row], list[BadRow]]:
         """The good rows and the bad ones; empty lines are neither."""
-        self._moments.clear()
-        self._prices.clear()
-        self._good.clear()
+        for known in (self._moments, self._prices, self._integers, self._good):
+            known.clear()
         good: list[Row] = []
         bad: list[BadRow] = []
         for line in lines:
             try:
-                row = self._row(line)
+                values = self._values(line)
+                if values is not None:
+                    good.append(self._row(line.number, *self._pick(values)))
             except RowError as error:
                 bad.append(BadRow(line.number, str(error)))
-            else:
-                if row is not None:
-                    good.append(row)
         return good, bad
 
-    def _row(self, line: Line) -> Row | None:
+    def _values(self, line: Line) -> list[str] | None:
         if line.data is None:
             raise RowError("the line is too long")
         if not line.data.strip():
@@ -133,40 +135,55 @@ class RowReader:
             raise RowError("is not valid UTF-8") from error
         if len(values) > len(self.header):
             raise RowError(f"has {len(values)} values under {len(self.header)} columns")
-        given = {name: values[index] for name, index in self._place.items() if index < len(values)}
-        kind = given.get("kind") or "sale"
+        return values + [""] * (len(self.header) + 1 - len(values))
+
+    def _row(
+        self,
+        number: int,
+        order_id: str,
+        line_no: str,
+        ordered_at: str,
+        product: str,
+        quantity: str,
+        unit_price: str,
+        kind: str,
+        cancels_order_id: str,
+        cancels_line_no: str,
+        name: str,
+        location_id: str,
+    ) -> Row:
+        kind = kind or "sale"
         if kind not in KINDS:
             raise RowError(f"kind: {kind[:40]!r} is not one of {', '.join(KINDS)}")
-        moment = self._moment(_needed(given, "ordered_at"))
-        quantity = _integer(_needed(given, "quantity"), "quantity")
-        price = self._price(given.get("unit_price", ""), kind)
-        if price is not None and price * quantity > MAX_AMOUNT:
+        moment = self._moment(ordered_at)
+        units = self._integer(quantity, "quantity")
+        price = self._price(unit_price, kind)
+        if price is not None and price * units > MAX_AMOUNT:
             raise RowError("unit_price: comes to more than 10^12")
-        refers_order_id, refers_line_no = self._target(given, kind)
-        name = given.get("name") or None
-        if text_problem(name) or (name is not None and len(name) > _MAX_NAME):
+        refers_order_id, refers_line_no = self._target(cancels_order_id, cancels_line_no, kind)
+        if text_problem(name) or len(name) > _MAX_NAME:
             raise RowError(f"name: is longer than {_MAX_NAME} characters or cannot be stored")
-        place = given.get("location_id") or None
         return Row(
-            source=line.number,
-            order_id=self._identifier(_needed(given, "order_id"), "order_id"),
-            line_no=_integer(_needed(given, "line_no"), "line_no"),
-            kind=cast("RowKind", kind),
-            entry_no=0,
-            product=self._code(_needed(given, "product"), "product"),
-            quantity=quantity,
-            unit_price=price,
-            occurred_at=moment.instant,
-            business_day=moment.business_day,
-            name=name,
-            location_id=None if place is None else self._code(place, "location_id"),
-            refers_order_id=refers_order_id,
-            refers_line_no=refers_line_no,
+            number,
+            self._identifier(order_id, "order_id"),
+            self._integer(line_no, "line_no"),
+            cast("RowKind", kind),
+            0,
+            self._code(product, "product"),
+            units,
+            price,
+            moment.instant,
+            moment.business_day,
+            name or None,
+            self._code(location_id, "location_id") if location_id else None,
+            refers_order_id,
+            refers_line_no,
         )
 
     def _moment(self, text: str) -> Moment:
         moment = self._moments.get(text)
         if moment is None:
+            _need(text, "ordered_at")
             try:
                 moment = self._moments[text] = read_moment(text, self.zone)
             except ValueError as error:
@@ -189,8 +206,7 @@ class RowReader:
             price = self._prices[text] = round(price, 4)
         return price
 
-    def _target(self, given: dict[str, str], kind: str) -> tuple[str | None, int | None]:
-        order_id, line_no = given.get("cancels_order_id", ""), given.get("cancels_line_no", "")
+    def _target(self, order_id: str, line_no: str, kind: str) -> tuple[str | None, int | None]:
         if not order_id and not line_no:
             if kind == "cancellation":
                 raise RowError("cancels_order_id: a cancellation must say which line it cancels")
@@ -199,10 +215,11 @@ class RowReader:
             raise RowError("cancels_order_id: a sale cancels nothing")
         if not order_id or not line_no:
             raise RowError("cancels_order_id and cancels_line_no must both be given")
-        return self._identifier(order_id, "cancels_order_id"), _integer(line_no, "cancels_line_no")
+        return self._identifier(order_id, "cancels_order_id"), self._integer(line_no, "cancels_line_no")
 
     def _identifier(self, text: str, column: str) -> str:
         if text not in self._good:
+            _need(text, column)
             problem = identifier_problem(text)
             if problem is not None:
                 raise RowError(f"{column}: {problem}")
@@ -211,20 +228,23 @@ class RowReader:
 
     def _code(self, text: str, column: str) -> str:
         if text not in self._good:
+            _need(text, column)
             problem = code_problem(text)
             if problem is not None:
                 raise RowError(f"{column}: {problem}")
         return text
 
+    def _integer(self, text: str, column: str) -> int:
+        known = self._integers.get(text)
+        if known is not None:
+            return known
+        _need(text, column)
+        if text.isascii() and text.isdigit() and len(text) <= 10 and 1 <= (number := int(text)) <= MAX_INTEGER:
+            self._integers[text] = number
+            return number
+        raise RowError(f"{column}: {text[:40]!r} is not a whole number from 1 to 10^9")
 
-def _needed(given: dict[str, str], column: str) -> str:
-    value = given.get(column)
+
+def _need(value: str, column: str) -> None:
     if not value:
         raise RowError(f"{column}: is missing")
-    return value
-
-
-def _integer(text: str, column: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) <= 10 and 1 <= (number := int(text)) <= MAX_INTEGER:
-        return number
-    raise RowError(f"{column}: {text[:40]!r} is not a whole number from 1 to 10^9")

@@ -138,6 +138,11 @@ class OrdersService:
         items = [UnresolvedItem(product=c.product, lines=c.lines, quantity=c.quantity) for c in codes[:limit]]
         return UnresolvedPage(items=items, next=items[-1]["product"] if len(codes) > limit else None)
 
+    async def prune(self, tenant_id: str) -> int:
+        """Removes the answers kept under Idempotency-Keys that have expired; says how many there were."""
+        async with self._database.write(tenant_id) as connection:
+            return await IdempotencyKeys(IDEMPOTENCY_KEYS, connection).prune(tenant_id, self._clock())
+
     async def _once(self, tenant_id: str, identity: RequestIdentity | None, effect: Effect) -> StoredAnswer:
         tenant = await self._product_refs.tenant(tenant_id)
         now = self._clock()
