@@ -1,6 +1,6 @@
 # Everything a newcomer needs: `make demo` and `make test`. Nothing but Python 3.11+ and make is assumed.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test test-long check lint types contracts format bench wheel-test lock clean
+.PHONY: help setup setup-dev demo test test-long check lint types contracts format openapi bench wheel-test lock clean
 
 RUN := .venv/bin
 
@@ -37,6 +37,9 @@ contracts: setup-dev
 format: setup-dev ## Format the code
 	$(RUN)/ruff check --fix-only
 	$(RUN)/ruff format
+
+openapi: setup-dev ## Write docs/reference/openapi from the services' routes
+	@$(RUN)/python scripts/openapi.py
 
 bench: setup-dev ## Run the benchmarks; each writes JSON beside itself
 	@for run in benchmarks/*/run.py; do $(RUN)/python $$run || exit 1; done

@@ -1,13 +1,15 @@
 """The OpenAPI document at ``/schema`` and its reading room at ``/docs``, without a byte from another origin."""
 
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
 import msgspec
-from litestar import Request, Response, Router, get
+from litestar import Litestar, Request, Response, Router, get
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import OpenAPI
+from litestar.openapi.spec import Components, SecurityScheme
 from litestar.params import FromPath
+from litestar.routes import HTTPRoute
 
 from shelfwise.platform.problems import MEDIA_TYPE, Problem
 
@@ -47,6 +49,48 @@ _DESCRIPTIONS = {
 }
 
 
+_BEARER, _TENANT = "bearer", "tenant"
+
+
+def security_schemes() -> Components:
+    """What a caller sends of itself: the token, and the tenant that it means."""
+    return Components(
+        security_schemes={
+            _BEARER: SecurityScheme(type="http", scheme="bearer", bearer_format="JWT"),
+            _TENANT: SecurityScheme(
+                type="apiKey",
+                name="X-Tenant-ID",
+                security_scheme_in="header",
+                description="One of the token's tenants.",
+            ),
+        }
+    )
+
+
+def document(app: Litestar) -> dict[str, Any]:
+    """The application's OpenAPI document; each operation says which scope of a token it needs."""
+    described: dict[str, Any] = app.openapi_schema.to_schema()
+    for route in app.routes:
+        if not isinstance(route, HTTPRoute):
+            continue
+        operations = described["paths"].get(route.path_format, {})
+        for handler in route.route_handlers:
+            for method in operations.keys() & {name.lower() for name in handler.http_methods}:
+                operations[method]["security"] = _needs(handler.opt)
+    return described
+
+
+def _needs(opt: Mapping[str, Any]) -> list[dict[str, list[str]]]:
+    """Any one of these lets a caller in."""
+    if opt.get("public"):
+        return []
+    if opt.get("ops"):
+        return [{_BEARER: ["ops:read"]}]
+    scopes = [opt["scope"]] if "scope" in opt else []
+    scopes += ["service"] if opt.get("service") else []
+    return [{_BEARER: [scope], _TENANT: []} for scope in scopes]
+
+
 def problem_responses(*statuses: int) -> dict[int, ResponseSpec]:
     """OpenAPI entries of the problem documents that a route can answer, beside 401, 403 and 503, which all can."""
     return {
@@ -67,8 +111,7 @@ def docs_router(title: str) -> Router:
 
     @get("/schema", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
     def schema(request: Request[Any, Any, Any]) -> Response[bytes]:
-        document: OpenAPI = request.app.openapi_schema
-        return Response(msgspec.json.encode(document.to_schema()), media_type="application/vnd.oai.openapi+json")
+        return Response(msgspec.json.encode(document(request.app)), media_type="application/vnd.oai.openapi+json")
 
     @get("/docs", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
     def docs() -> Response[str]:

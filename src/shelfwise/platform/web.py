@@ -17,11 +17,10 @@ from litestar.exceptions import (
     ValidationException,
 )
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.spec import Components, SecurityScheme
 from litestar.router import Router
 from litestar.types import ControllerRouterHandler
 
-from shelfwise.platform.apidocs import docs_router
+from shelfwise.platform.apidocs import docs_router, security_schemes
 from shelfwise.platform.auth import TokenVerifier
 from shelfwise.platform.edge import REQUEST_ID, Edge
 from shelfwise.platform.guards import access_guard
@@ -100,12 +99,7 @@ def openapi_config(title: str, version: str, description: str) -> OpenAPIConfig:
         title=title,
         version=version,
         description=description,
-        components=Components(
-            security_schemes={
-                "bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT"),
-            }
-        ),
-        security=[{"bearer": []}],
+        components=security_schemes(),
         openapi_router=Router("/schema/framework", route_handlers=[], include_in_schema=False),
         use_handler_docstrings=True,
     )
