@@ -56,7 +56,7 @@ class InventoryService:
         Raises:
             NotFoundError: the tenant has no such product.
         """
-        (_, facts), sales = await asyncio.gather(
+        (_, facts), sales = await together(
             self._replenishment.facts(tenant_id, product_id),
             SalesServiceClient.get_product_sales_data(
                 product_id=product_id, tenant_id=tenant_id, days=days, auth_token=auth_token
@@ -101,7 +101,7 @@ class InventoryService:
             NotFoundError: the tenant has no such product.
         """
         tenant, facts = await self._replenishment.facts(tenant_id, product_id)
-        sales, (shown, deciding) = await asyncio.gather(
+        sales, (shown, deciding) = await together(
             SalesServiceClient.get_product_sales_data(
                 product_id=product_id, tenant_id=tenant_id, days=_REORDER_DAYS, auth_token=auth_token
             ),
@@ -131,7 +131,7 @@ class InventoryService:
 
     async def get_inventory_dashboard(self, *, tenant_id: str, days: int = 30, auth_token: str) -> Dashboard:
         """Stock, sales and what is low, asked at once; a part that fails never takes the others with it."""
-        stats, summary, top, low = await asyncio.gather(
+        stats, summary, top, low = await together(
             self._dashboard.stats(tenant_id),
             SalesServiceClient.get_sales_summary(tenant_id=tenant_id, days=days, auth_token=auth_token),
             SalesServiceClient.get_top_selling_products(
@@ -162,7 +162,7 @@ class InventoryService:
     ) -> tuple[Forecast, Forecast]:
         """The forecast over the days that were asked for, and the one over the days that the decision looks at."""
         days = dict.fromkeys((forecast_days, facts.horizon_days))
-        answers = await asyncio.gather(
+        answers = await together(
             *(
                 SalesServiceClient.get_product_demand_forecast(
                     product_id=facts.product_id,
@@ -252,6 +252,18 @@ def _days_remaining(current_stock: int, analytics: SalesAnalytics) -> float | No
     if rate <= 0 or analytics.get("degraded", False):
         return None
     return round(current_stock / rate, 1)
+
+
+async def together(*parts: Awaitable[Any]) -> list[Any]:
+    """All parts at once; when all have ended, the first error of any is raised.
+
+    Nothing runs on behind an answer: a part that was left alone could use what the application closes.
+    """
+    results = await asyncio.gather(*parts, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results
 
 
 async def _or_none(part: Awaitable[tuple[list[LowStock], int]]) -> tuple[list[LowStock], int] | None:

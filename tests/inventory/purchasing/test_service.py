@@ -1,0 +1,54 @@
+"""Suppliers over HTTP: lead times are distributions, items carry cost, MOQ and pack."""
+
+import json
+
+from fixtures.inventory import TENANT
+
+SUPPLIERS = "/api/inventory/suppliers"
+ACME = {
+    "supplier_id": "acme",
+    "name": "Acme Ltd",
+    "lead_times": [{"days": 5, "probability": 0.5}, {"days": 9, "probability": 0.5}],
+    "min_order_value": 250.5,
+}
+
+
+async def test_a_supplier_is_added_changed_and_listed(call):
+    added = await call("POST", SUPPLIERS, ACME)
+    assert added.status == 201, added.body
+    assert json.loads(added.body)["lead_times"] == ACME["lead_times"]
+    assert (await call("POST", SUPPLIERS, ACME)).status == 409
+    change = {"lead_times": [{"days": 4, "probability": 1}], "version": 1}
+    changed = json.loads((await call("PATCH", f"{SUPPLIERS}/acme", change)).body)
+    assert (changed["version"], changed["lead_times"]) == (2, [{"days": 4, "probability": 1.0}])
+    assert (await call("PATCH", f"{SUPPLIERS}/acme", change)).status == 409
+    assert json.loads((await call("GET", SUPPLIERS)).body)["items"] == [changed]
+    assert json.loads((await call("GET", f"{SUPPLIERS}/acme")).body) == changed
+    assert (await call("GET", f"{SUPPLIERS}/nobody")).status == 404
+
+
+async def test_an_impossible_supplier_is_422(call):
+    for change in (
+        {"lead_times": []},
+        {"lead_times": [{"days": 5, "probability": 0.5}]},
+        {"lead_times": [{"days": 5, "probability": 0.5}, {"days": 5, "probability": 0.5}]},
+        {"lead_times": [{"days": 366, "probability": 1}]},
+        {"order_weekdays": [7]},
+        {"min_order_value": -1},
+        {"supplier_id": "a b"},
+        {"name": ""},
+    ):
+        answer = await call("POST", SUPPLIERS, {**ACME, **change})
+        assert answer.status == 422, (change, answer.body)
+
+
+async def test_an_items_terms_go_before_the_products_own(call, inventory, laptop):
+    await call("POST", SUPPLIERS, ACME)
+    item = {"product_id": "PRD-123", "unit_cost": 12.345, "moq": 24, "pack_size": 12}
+    assert (await call("POST", f"{SUPPLIERS}/acme/items", item)).status == 201
+    assert (await call("POST", f"{SUPPLIERS}/acme/items", {**item, "product_id": "x"})).status == 422
+    items = json.loads((await call("GET", f"{SUPPLIERS}/acme/items")).body)["items"]
+    assert items == [{"supplier_id": "acme", **item}]
+    _, facts = await inventory.replenishment.facts(TENANT, "PRD-123")
+    assert (facts.moq, facts.pack_size, facts.supplier_id) == (24, 12, "acme")
+    assert facts.lead_times == ((5, 0.5), (9, 0.5))
