@@ -2,22 +2,23 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from shelfwise.platform.problems import ProblemError
-from shelfwise.platform.settings import SettingsError
-from shelfwise.platform.telemetry import configure_logging
+from shelfwise.cli.lazy import failures, telemetry
 
 T = TypeVar("T")
 ProgressCallback = Callable[[int, int], None]
+ServiceName = Literal["inventory", "sales"]
+
+#: Some rows, events or findings are not as they must be; everything else was done.
+EXIT_PARTLY = 3
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -32,7 +33,8 @@ TenantOption = Annotated[str, typer.Option("--tenant", "-t", help="The tenant's 
 
 def fail(message: str, code: int = 1) -> NoReturn:
     """Says what went wrong on standard error and ends the command."""
-    err.print(f"[bold red]Error:[/] {message}", markup=True)
+    err.print("[bold red]Error:[/]", end=" ")
+    err.print(message, markup=False)
     raise typer.Exit(code)
 
 
@@ -41,21 +43,19 @@ def clear_errors() -> Iterator[None]:
     """Turns the errors that a user can do something about into one line without a traceback."""
     try:
         yield
-    except ValidationError as error:
-        names = ", ".join(f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}" for entry in error.errors())
-        fail(f"a setting is not valid: {names}")
-    except SettingsError as error:
-        fail(str(error))
-    except ProblemError as error:
-        fail(error.detail)
-    except OSError as error:
-        fail(f"{error.filename or 'system'}: {error.strerror or error}")
+    except (typer.Exit, typer.Abort):
+        raise
+    except Exception as error:
+        message = failures.explain(error)
+        if message is None:
+            raise
+        fail(message)
 
 
 def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Runs asynchronous work to its end with clear errors; only warnings of the services are shown."""
-    configure_logging(level="warning", style="console", service="cli")
     with clear_errors():
+        telemetry.configure_logging(level="warning", style="console", service="cli")
         return asyncio.run(work())
 
 
@@ -64,9 +64,17 @@ def print_json(value: object) -> None:
     out.print(json.dumps(value, indent=2, default=str), markup=False)
 
 
-@contextmanager
-def progress_bar(label: str, *, quiet: bool = False) -> Iterator[ProgressCallback]:
-    """A bar on standard error; the callback takes (done, total)."""
+def print_fields(fields: Mapping[str, object], *, as_json: bool, width: int = 24) -> None:
+    """Names and values on standard output: a line each, or one JSON document."""
+    if as_json:
+        print_json(fields)
+        return
+    for name, value in fields.items():
+        out.print(f"{name:{width}}{'-' if value is None else value}", markup=False)
+
+
+def progress_display() -> Progress:
+    """Bars on standard error."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -74,7 +82,13 @@ def progress_bar(label: str, *, quiet: bool = False) -> Iterator[ProgressCallbac
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=err, disable=quiet) as progress:
+    return Progress(*columns, console=err)
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[ProgressCallback]:
+    """One bar on standard error; the callback takes (done, total)."""
+    with progress_display() as progress:
         task = progress.add_task(label, total=None)
 
         def update(done: int, total: int) -> None:

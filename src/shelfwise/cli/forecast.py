@@ -4,8 +4,8 @@ from typing import Any
 
 import typer
 
-from shelfwise.cli.console import AsJson, DataDir, TenantOption, out, print_json, progress_bar, run
-from shelfwise.cli.services import open_sales
+from shelfwise.cli.console import AsJson, DataDir, TenantOption, print_fields, progress_bar, run
+from shelfwise.cli.lazy import services
 
 app = typer.Typer(no_args_is_help=True, help="Forecast demand.")
 
@@ -20,13 +20,8 @@ def run_forecasts(tenant: TenantOption, as_json: AsJson = False, data_dir: DataD
     """Forecast every product of a tenant for its business date. Repeating it on the same data changes nothing."""
 
     async def work() -> dict[str, Any]:
-        with progress_bar("products", quiet=as_json) as show:
-            async with open_sales(data_dir) as sales:
+        with progress_bar("products") as show:
+            async with services.open_sales(data_dir) as sales:
                 return dict(await sales.forecasting.run(tenant, progress=show))
 
-    report = run(work)
-    if as_json:
-        print_json(report)
-        return
-    for name, value in report.items():
-        out.print(f"{name:20}{value}", markup=False)
+    print_fields(run(work), as_json=as_json)

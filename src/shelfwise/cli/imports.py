@@ -5,13 +5,24 @@ from typing import Annotated, Any
 
 import typer
 
-from shelfwise.cli.console import AsJson, DataDir, TenantOption, err, out, print_json, progress_bar, run
-from shelfwise.cli.services import open_inventory, open_sales
+from shelfwise.cli.console import (
+    EXIT_PARTLY,
+    AsJson,
+    DataDir,
+    TenantOption,
+    err,
+    print_fields,
+    print_json,
+    progress_bar,
+    run,
+)
+from shelfwise.cli.lazy import services
 
 app = typer.Typer(no_args_is_help=True, help="Import products and sales from CSV files.")
 
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A CSV file in UTF-8.")]
 _SHOWN_ERRORS = 20
+_LISTED_ERRORS = 1000
 
 
 @app.command()
@@ -24,8 +35,8 @@ def products(file: File, tenant: TenantOption, as_json: AsJson = False, data_dir
         total = sum(1 for _ in lines)
 
     async def work() -> dict[str, Any]:
-        with file.open("rb") as lines, progress_bar("products", quiet=as_json) as show:
-            async with open_inventory(data_dir) as inventory:
+        with file.open("rb") as lines, progress_bar("products") as show:
+            async with services.open_inventory(data_dir) as inventory:
                 result = await inventory.catalogue_import.run(tenant, lines, lambda done: show(done, total - 1))
         return {
             "rows": result.rows,
@@ -57,14 +68,13 @@ def sales(
     size = file.stat().st_size
 
     async def work() -> dict[str, Any]:
-        with progress_bar("bytes", quiet=as_json) as show:
-            async with open_sales(data_dir) as service:
+        with progress_bar("bytes") as show:
+            async with services.open_sales(data_dir) as service:
                 view = await service.imports.run_file(
                     tenant, file, history=history, progress=lambda head: show(head["bytes_read"], size)
                 )
-        report: dict[str, Any] = {name: value for name, value in view.items() if name != "row_errors"}
-        report["row_errors"] = view["row_errors"]["items"]
-        return report
+                view = await service.imports.view(tenant, view["import_id"], limit=_LISTED_ERRORS)
+        return {**view, "row_errors": view["row_errors"]["items"]}
 
     _report(run(work), as_json=as_json)
 
@@ -73,13 +83,12 @@ def _report(report: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(report)
     else:
-        for name, value in report.items():
-            if name != "row_errors":
-                out.print(f"{name:16}{'-' if value is None else value}", markup=False)
+        print_fields({name: value for name, value in report.items() if name != "row_errors"}, as_json=False, width=16)
         for error in report["row_errors"][:_SHOWN_ERRORS]:
             err.print(f"line {error['line']}: {error['reason']}", markup=False)
         if report["errors"] > _SHOWN_ERRORS:
-            err.print(f"... and {report['errors'] - _SHOWN_ERRORS} more; --json lists up to 1,000.")
+            more = report["errors"] - _SHOWN_ERRORS
+            err.print(f"... and {more} more; --json lists up to {_LISTED_ERRORS}.", markup=False)
     if report["errors"]:
         err.print("Mend these rows and import the file again: the others are recorded and stay as they are.")
-        raise typer.Exit(3)
+        raise typer.Exit(EXIT_PARTLY)

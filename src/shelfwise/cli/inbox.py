@@ -1,10 +1,14 @@
 """``shelfwise inbox``: sales events that could not be applied."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
-from shelfwise.cli.console import AsJson, DataDir, TenantOption, err, out, print_json, run
-from shelfwise.cli.services import open_inventory
-from shelfwise.contracts.events import EventsAnswer
+from shelfwise.cli.console import EXIT_PARTLY, AsJson, DataDir, TenantOption, err, out, print_json, run
+from shelfwise.cli.lazy import services
+
+if TYPE_CHECKING:
+    from shelfwise.contracts.events import EventsAnswer
 
 app = typer.Typer(no_args_is_help=True, help="Sales events that Inventory could not apply.")
 
@@ -18,16 +22,17 @@ def _noun() -> None:
 def retry(tenant: TenantOption, as_json: AsJson = False, data_dir: DataDir = None) -> None:
     """Take the rejected events again, once what they lacked is there. What still cannot be applied stays."""
 
-    async def work() -> EventsAnswer:
-        async with open_inventory(data_dir) as inventory:
+    async def work() -> "EventsAnswer":
+        async with services.open_inventory(data_dir) as inventory:
             return await inventory.inbox.retry(tenant)
 
     answer = run(work)
     if as_json:
         print_json(answer)
     else:
-        out.print(f"applied {answer['applied']}, before opening {answer['before_opening']}", markup=False)
+        counts = f"applied {answer['applied']}, before opening {answer['before_opening']}"
+        out.print(f"{counts}, still rejected {len(answer['rejected'])}", markup=False)
         for event in answer["rejected"]:
             err.print(f"{event['event_id']}: {event['reason']}", markup=False)
     if answer["rejected"]:
-        raise typer.Exit(3)
+        raise typer.Exit(EXIT_PARTLY)

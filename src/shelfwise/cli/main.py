@@ -29,23 +29,19 @@ NOUNS = {
 
 
 class LazyGroup(TyperGroup):
-    """Shows the nouns from the table above and loads one when it is called."""
+    """Has a stand-in for each noun, enough for help and suggestions, and loads the noun when it is called."""
 
-    def list_commands(self, ctx: Context) -> list[str]:
-        del ctx
-        return list(NOUNS)
-
-    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
-        """A stand-in that is enough for help and suggestions."""
-        del ctx
-        return TyperCommand(cmd_name, help=NOUNS[cmd_name][2]) if cmd_name in NOUNS else None
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401  handed on to Typer as they are
+        super().__init__(**options)
+        self.commands = {name: TyperCommand(name, help=purpose) for name, (_, _, purpose) in NOUNS.items()}
 
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         name, found, rest = super().resolve_command(ctx, args)
-        return name, _load(name) if found is not None and name is not None else found, rest
+        return name, load(name) if found is not None and name is not None else found, rest
 
 
-def _load(name: str) -> Command:
+def load(name: str) -> Command:
+    """The noun's own command, with its options."""
     module, attribute, _ = NOUNS[name]
     noun: Any = getattr(import_module(module), attribute)
     if isinstance(noun, typer.Typer):

@@ -4,9 +4,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from shelfwise.cli.console import DataDir, err, run
-from shelfwise.cli.services import SERVICES, ServiceName
-from shelfwise.cli.services import migrate as migrate_service
+from shelfwise.cli.console import DataDir, ServiceName, err, run
+from shelfwise.cli.lazy import services
 
 Which = Literal["inventory", "sales", "all"]
 
@@ -16,11 +15,11 @@ def migrate(
     data_dir: DataDir = None,
 ) -> None:
     """Bring the databases to this version's schema. Safe to repeat."""
-    chosen: tuple[ServiceName, ...] = SERVICES if service == "all" else (service,)
+    chosen: tuple[ServiceName, ...] = services.SERVICES if service == "all" else (service,)
 
     async def work() -> None:
         for name in chosen:
-            await migrate_service(name, data_dir)
+            await services.migrate(name, data_dir)
             err.print(f"{name}: at the newest revision")
 
     run(work)

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import typer
 
-from shelfwise.cli.console import AsJson, DataDir, TenantOption, out, print_json, progress_bar, run
-from shelfwise.cli.services import open_inventory
+from shelfwise.cli.console import AsJson, DataDir, TenantOption, print_fields, progress_bar, run
+from shelfwise.cli.lazy import services
 
 app = typer.Typer(no_args_is_help=True, help="Decide what to order.")
 
@@ -21,13 +21,8 @@ def run_plan(tenant: TenantOption, as_json: AsJson = False, data_dir: DataDir = 
     """Recommend for every active product of a tenant what to order today. Sales must be running."""
 
     async def work() -> dict[str, Any]:
-        with progress_bar("products", quiet=as_json) as show:
-            async with open_inventory(data_dir) as inventory:
+        with progress_bar("products") as show:
+            async with services.open_inventory(data_dir) as inventory:
                 return msgspec.structs.asdict(await inventory.replenishment.run(tenant, progress=show))
 
-    report = run(work)
-    if as_json:
-        print_json(report)
-        return
-    for name, value in report.items():
-        out.print(f"{name:20}{value}", markup=False)
+    print_fields(run(work), as_json=as_json)

@@ -1,28 +1,19 @@
 """``shelfwise serve inventory|sales``: one service in this process."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvloop
 
-from shelfwise.cli.console import DataDir, clear_errors
-from shelfwise.cli.services import ServiceName, migrate
-from shelfwise.cli.settings import load
-from shelfwise.inventory.config import Settings as InventorySettings
-from shelfwise.inventory.main import create_app as create_inventory
-from shelfwise.platform.server import check_port_free
-from shelfwise.platform.server import serve as serve_app
-from shelfwise.platform.telemetry import configure_logging
-from shelfwise.sales.config import SalesSettings
-from shelfwise.sales.main import create_app as create_sales
+from shelfwise.cli.console import DataDir, ServiceName, clear_errors
+from shelfwise.cli.lazy import serving
 
 
 def serve(
     service: Annotated[ServiceName, typer.Argument(help="Which service.")],
     host: Annotated[str | None, typer.Option(help="Address to listen on. Default: HOST, 127.0.0.1.")] = None,
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Port. Default: 5000 Inventory, 5001 Sales.")
+        int | None,
+        typer.Option(min=1, max=65535, help="Port. Default: INVENTORY_PORT, 5000, or SALES_PORT, 5001."),
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -31,26 +22,4 @@ def serve(
     In development the database is migrated first; in production `shelfwise migrate` does that, as the owner.
     """
     with clear_errors():
-        uvloop.run(_serve(service, host, port, data_dir))
-
-
-async def _serve(service: ServiceName, host: str | None, port: int | None, data_dir: Path | None) -> None:
-    settings: InventorySettings | SalesSettings
-    if service == "inventory":
-        settings = load(InventorySettings, data_dir, HOST=host, INVENTORY_PORT=port)
-        chosen_port = settings.INVENTORY_PORT
-    else:
-        settings = load(SalesSettings, data_dir, HOST=host, SALES_PORT=port)
-        chosen_port = settings.SALES_PORT
-    configure_logging(level=settings.LOG_LEVEL, style=settings.LOG_FORMAT, service=service)
-    check_port_free(settings.HOST, chosen_port, "--port")
-    if settings.ENVIRONMENT == "development":
-        await migrate(service, data_dir)
-    app = create_inventory(settings) if isinstance(settings, InventorySettings) else create_sales(settings)
-    await serve_app(
-        app.asgi,
-        host=settings.HOST,
-        port=chosen_port,
-        drain_seconds=settings.DRAIN_SECONDS,
-        readiness=app.readiness,
-    )
+        serving.serve(service, host=host, port=port, data_dir=data_dir)

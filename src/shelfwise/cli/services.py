@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from shelfwise.cli.console import ServiceName
 from shelfwise.cli.settings import load
 from shelfwise.inventory.config import Settings as InventorySettings
 from shelfwise.inventory.main import Inventory
@@ -17,7 +18,6 @@ from shelfwise.sales.main import Sales
 from shelfwise.sales.main import compose as compose_sales
 from shelfwise.sales.tables import MIGRATIONS as SALES_MIGRATIONS
 
-ServiceName = Literal["inventory", "sales"]
 SERVICES: tuple[ServiceName, ...] = ("inventory", "sales")
 
 
@@ -43,7 +43,7 @@ def _make_folder(url: str) -> None:
         Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
 
 
-def _is_missing_file(url: str) -> bool:
+def is_missing_file(url: str) -> bool:
     """Looking into a SQLite file that is not there would make an empty one."""
     path = url.removeprefix("sqlite:///")
     return path != url and not Path(path).exists()
@@ -51,9 +51,7 @@ def _is_missing_file(url: str) -> bool:
 
 async def _check_migrated(service: ServiceName, data_dir: Path | None) -> None:
     migrations, urls = migrations_of(service, data_dir)
-    if _is_missing_file(urls.database) or await current_revision(migrations, urls.database) != head_revision(
-        migrations
-    ):
+    if is_missing_file(urls.database) or await current_revision(migrations, urls.database) != head_revision(migrations):
         raise SettingsError(
             f"The database of {service} is not there or not at this version's schema. Run `shelfwise migrate`, "
             "with the --data-dir or database URLs that the services use."

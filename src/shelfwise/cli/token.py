@@ -4,11 +4,8 @@ from typing import Annotated
 
 import typer
 
-from shelfwise.cli.console import DataDir, clear_errors, fail, out
-from shelfwise.cli.settings import load
-from shelfwise.platform.auth import PERSON_SCOPES, SCOPES, mint_token
-from shelfwise.platform.settings import PlatformSettings, shared_secret
-from shelfwise.platform.tenancy import check_tenant_id
+from shelfwise.cli.console import DataDir, clear_errors, out
+from shelfwise.cli.lazy import minting
 
 MAX_TTL_SECONDS = 366 * 24 * 3600
 
@@ -24,24 +21,4 @@ def token(
 ) -> None:
     """Print a token, and only the token."""
     with clear_errors():
-        settings = load(PlatformSettings, data_dir)
-        for name in tenant:
-            check_tenant_id(name)
-        granted = frozenset(word for entry in scope or sorted(PERSON_SCOPES) for word in entry.split())
-        if unknown := sorted(granted - SCOPES):
-            fail(f"unknown scope {', '.join(unknown)}. There are: {', '.join(sorted(SCOPES))}.", 2)
-        secret = shared_secret(settings)
-        if secret is None:
-            fail("tokens come from your identity provider here (AUTH_JWKS_URL is set and no AUTH_SECRET is).")
-        out.print(
-            mint_token(
-                secret,
-                subject=subject,
-                tenants=tenant,
-                scopes=granted,
-                ttl_seconds=ttl,
-                audience=settings.AUTH_AUDIENCE,
-                issuer=settings.AUTH_ISSUER,
-            ),
-            markup=False,
-        )
+        out.print(minting.mint(tenant, subject=subject, scopes=scope, ttl_seconds=ttl, data_dir=data_dir), markup=False)

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 #: HS256 wants a key at least as long as its hash (RFC 7518, section 3.2).
 MIN_SECRET_BYTES = 32
+_GENERATED = "auth-secret"
 
 
 class SettingsError(Exception):
@@ -95,9 +96,14 @@ def _configured_secret(settings: PlatformSettings) -> str | None:
     return None
 
 
+def has_generated_secret(data_dir: Path) -> bool:
+    """Whether the data directory has a secret of its own already."""
+    return (data_dir / _GENERATED).exists()
+
+
 def generated_secret(data_dir: Path) -> str:
     """The data directory's own secret, made on first use; two processes that race agree on one."""
-    path = data_dir / "auth-secret"
+    path = data_dir / _GENERATED
     data_dir.mkdir(parents=True, exist_ok=True)
     candidate = path.with_name(f".auth-secret.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(candidate, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

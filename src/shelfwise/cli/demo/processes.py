@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _STOP_SECONDS = 10.0
+_LAST_LINES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,15 @@ class ServiceProcess:
     async def ended(self) -> int:
         return await self.process.wait()
 
+    def how_it_ended(self) -> str:
+        """The exit code, or the signal by its name."""
+        code = self.process.returncode or 0
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+    def last_words(self) -> str:
+        """The end of the log."""
+        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:])
+
 
 async def start(name: str, arguments: list[str], environment: Mapping[str, str], log: Path) -> ServiceProcess:
     """Starts ``shelfwise serve NAME`` in a session of its own, so that Ctrl-C reaches the demo alone."""
@@ -31,12 +41,12 @@ async def start(name: str, arguments: list[str], environment: Mapping[str, str],
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "shelfwise.cli",
+            "shelfwise.cli.demo.child",
             "serve",
             name,
             *arguments,
             env={**os.environ, **environment},
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,
             stdout=stream,
             stderr=stream,
             start_new_session=True,

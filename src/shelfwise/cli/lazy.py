@@ -1,0 +1,29 @@
+"""Modules that the nouns use, imported when something of theirs is first asked for: help need not wait for them."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shelfwise.cli import checks, failures, minting, services, serving
+    from shelfwise.cli.demo import session
+    from shelfwise.inventory.tenants import rules as tenant_rules
+    from shelfwise.platform import telemetry
+else:
+
+    class _Module:
+        def __init__(self, name: str) -> None:
+            self._name = name
+
+        def __getattr__(self, attribute: str) -> object:
+            return getattr(import_module(self._name), attribute)
+
+    checks = _Module("shelfwise.cli.checks")
+    failures = _Module("shelfwise.cli.failures")
+    minting = _Module("shelfwise.cli.minting")
+    services = _Module("shelfwise.cli.services")
+    serving = _Module("shelfwise.cli.serving")
+    session = _Module("shelfwise.cli.demo.session")
+    tenant_rules = _Module("shelfwise.inventory.tenants.rules")
+    telemetry = _Module("shelfwise.platform.telemetry")
+
+__all__ = ["checks", "failures", "minting", "services", "serving", "session", "telemetry", "tenant_rules"]
