@@ -21,7 +21,7 @@ from shelfwise.platform.telemetry import HttpMetrics
 from shelfwise.platform.web import create_application
 
 SECRET = "0123456789abcdef0123456789abcdef"
-TOKEN = mint_token(SECRET, subject="ann", tenants=["t1"], scopes=frozenset({"sales:read"}), ttl_seconds=60)
+TOKEN = mint_token(SECRET, subject="ann", tenants=["t1"], scopes=frozenset({"sales:read"}), ttl_seconds=3600)
 HEADERS = {"Authorization": f"Bearer {TOKEN}", "X-Tenant-ID": "t1", "Host": "localhost"}
 
 
