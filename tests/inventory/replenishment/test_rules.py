@@ -106,7 +106,7 @@ def test_the_totals_that_are_asked_for_reach_every_lead_time_and_cover():
     st.integers(1, 30),
     st.integers(1, 300),
     st.integers(1, 144),
-    st.floats(0, 400),
+    st.floats(0, 400).map(lambda units: round(units, 2)),
     st.integers(0, 600),
 )
 def test_every_decision_is_whole_packs_and_reaches_the_level(available, lead, review, moq, pack, mean, level):
