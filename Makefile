@@ -41,8 +41,9 @@ format: setup-dev ## Format the code
 openapi: setup-dev ## Write docs/reference/openapi from the services' routes
 	@$(RUN)/python scripts/openapi.py
 
-bench: setup-dev ## Run the benchmarks; each writes JSON beside itself
-	@for run in benchmarks/*/run.py; do $(RUN)/python $$run || exit 1; done
+bench: ## Run the benchmarks; each writes JSON beside itself
+	@PYTHON="$(PYTHON)" scripts/setup.sh bench
+	@for run in benchmarks/*/run.py; do echo "== $$run"; $(RUN)/python $$run || exit 1; done
 
 wheel-test: setup-dev ## Build the wheel, install it alone and try it
 	@scripts/wheel_test.sh

@@ -12,3 +12,4 @@ compile() {
 }
 compile requirements/run.txt --group build "$@"
 compile requirements/dev.txt --group dev --constraint requirements/run.txt "$@"
+compile requirements/bench.txt --group bench --constraint requirements/dev.txt "$@"

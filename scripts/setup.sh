@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes .venv from the hashed requirements: `scripts/setup.sh run` for using Shelfwise, `dev` for working on it.
+# Makes .venv from the hashed requirements: `scripts/setup.sh run` to use Shelfwise, `dev` to work on it,
+# `bench` to measure it.
 # Needs nothing but Python 3.11 or newer. Does nothing when nothing has changed.
 set -eu
 cd "$(dirname "$0")/.."
@@ -29,13 +30,13 @@ fingerprint() {
 }
 
 stamp=$venv/.shelfwise-$kind
-# What serves development serves running too.
-for done in "$stamp" "$venv/.shelfwise-dev"; do
-    if [ "$done" = "$stamp" ] || [ "$kind" = run ]; then
-        other=requirements/$(basename "$done" | sed 's/^\.shelfwise-//').txt
-        if [ -f "$done" ] && [ "$(cat "$done")" = "$(requirements=$other fingerprint)" ]; then
-            exit 0
-        fi
+# Each kind contains the ones before it: what serves the benchmarks serves the tests and running too.
+reached=no
+for each in run dev bench; do
+    [ "$each" = "$kind" ] && reached=yes
+    if [ "$reached" = yes ] && [ -f "$venv/.shelfwise-$each" ] &&
+        [ "$(cat "$venv/.shelfwise-$each")" = "$(requirements=requirements/$each.txt && fingerprint)" ]; then
+        exit 0
     fi
 done
 
