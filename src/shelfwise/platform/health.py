@@ -10,6 +10,10 @@ from litestar.handlers import HTTPRouteHandler
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_1_0_0
 
+from shelfwise.platform.apidocs import problem_responses
+
+#: 503 of ``/health`` is the health document itself, not a problem.
+_REFUSALS = {status: spec for status, spec in problem_responses().items() if status != 503}
 Status = Literal["ok", "degraded", "down"]
 _CHECK_SECONDS = 2.0
 
@@ -88,12 +92,18 @@ def health_router(
             return Response(Liveness(status="draining"), status_code=503, headers={"Retry-After": "5"})
         return Response(Liveness(status="ok"))
 
-    @get("/health", opt={"ops": True}, summary="How is each dependency?")
+    @get("/health", opt={"ops": True}, summary="How is each dependency?", responses=_REFUSALS)
     async def health() -> Response[Health]:
         state = await overall(service, version, checks, essential)
         return Response(state, status_code=503 if state["status"] == "down" else 200)
 
-    @get("/metrics", opt={"ops": True}, summary="Prometheus metrics", media_type=CONTENT_TYPE_PLAIN_1_0_0)
+    @get(
+        "/metrics",
+        opt={"ops": True},
+        summary="Prometheus metrics",
+        media_type=CONTENT_TYPE_PLAIN_1_0_0,
+        responses=_REFUSALS,
+    )
     async def metrics() -> bytes:
         return generate_latest(registry)
 
