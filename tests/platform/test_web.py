@@ -145,9 +145,13 @@ async def test_another_host_name_is_refused(call):
     [
         (b"{", 400, "malformed"),
         (b'{"quantity": NaN, "price": 1}', 400, "malformed"),
-        (b'{"quantity": 1, "price": 1e999}', 400, "malformed"),
+        (b'{"quantity": 1, "price": 1e999}', 422, "invalid"),
         (b'{"quantity": 1, "price": "\xff"}', 400, "malformed"),
         (b'{"quantity": 1, "price": "x"}', 422, "invalid"),
+        (b'{"quantity": "1", "price": 1}', 422, "invalid"),
+        (b'{"quantity": true, "price": 1}', 422, "invalid"),
+        (b'{"quantity": 1, "price": 1} x', 400, "malformed"),
+        (b"[" * 2000, 422, "invalid"),
         (b'{"quantity": 0, "price": 1}', 422, "invalid"),
         (b'{"quantity": 1}', 422, "invalid"),
         (b'{"quantity": 1, "price": 1, "colour": 2}', 422, "invalid"),
@@ -174,6 +178,18 @@ async def test_a_field_that_is_not_valid_missing_or_unknown_is_named(call, body,
     headers = {**HEADERS, "Content-Type": "application/json"}
     document = problem(await call("POST", "/api/things", headers, json.dumps(body).encode()), 422, "invalid")
     assert [error["field"] for error in document["errors"]] == [field]
+
+
+async def test_a_body_that_does_not_say_it_is_json_is_415(call):
+    body = b'{"quantity": 1, "price": 1}'
+    for media_type in ("text/plain", "application/x-www-form-urlencoded", "", "json"):
+        problem(
+            await call("POST", "/api/things", {**HEADERS, "Content-Type": media_type}, body),
+            415,
+            "unsupported_media_type",
+        )
+    for media_type in ("application/json", "application/json; charset=utf-8", "Application/vnd.things+json"):
+        assert (await call("POST", "/api/things", {**HEADERS, "Content-Type": media_type}, body)).status == 201
 
 
 async def test_an_error_of_ours_says_nothing_about_the_inside(call):

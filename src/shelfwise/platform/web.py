@@ -1,6 +1,5 @@
 """One way to make a service's application: the edge, the guard, the error handler, health and documentation."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -10,7 +9,6 @@ from litestar import Litestar, Request, Response
 from litestar.config.app import AppConfig
 from litestar.exceptions import (
     ClientException,
-    HTTPException,
     MethodNotAllowedException,
     NotFoundException,
     SerializationException,
@@ -22,6 +20,7 @@ from litestar.types import ControllerRouterHandler
 
 from shelfwise.platform.apidocs import docs_router, security_schemes
 from shelfwise.platform.auth import TokenVerifier
+from shelfwise.platform.bodies import TypedRequest
 from shelfwise.platform.edge import REQUEST_ID, Edge
 from shelfwise.platform.guards import access_guard
 from shelfwise.platform.problems import (
@@ -33,15 +32,12 @@ from shelfwise.platform.problems import (
     NotFoundError,
     Problem,
     ProblemError,
-    UnsupportedMediaTypeError,
 )
 from shelfwise.platform.settings import PlatformSettings
 from shelfwise.platform.telemetry import HttpMetrics
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 AnyRequest = Request[Any, Any, Any]
-
-_NAMED_FIELD = re.compile(r"Object (?:missing required|contains unknown) field `([^`]+)`")
 
 logger = structlog.get_logger("shelfwise.web")
 
@@ -76,6 +72,7 @@ def create_application(
             lifespan=[lifespan],
             exception_handlers={Exception: handle_error},
             openapi_config=openapi_config(title, version, description),
+            request_class=TypedRequest,
             request_max_body_size=None,
             logging_config=None,
         )
@@ -129,14 +126,10 @@ def as_problem(error: Exception) -> ProblemError:
             fields = [_field(entry) for entry in _extra(error)]
             detail = "; ".join(f"{field.field}: {field.message}" for field in fields) or error.detail
             problem = InvalidError(detail, errors=fields)
-        case UnicodeDecodeError():
-            problem = BadRequestError("The body is not valid UTF-8.")
         case NotFoundException():
             problem = NotFoundError("There is nothing at this path.")
         case MethodNotAllowedException():
             problem = MethodNotAllowedError("This path does not answer that method.", headers=error.headers)
-        case HTTPException(status_code=415):
-            problem = UnsupportedMediaTypeError("Send application/json.")
         case ClientException() | SerializationException():
             problem = BadRequestError(f"The request cannot be read: {error.detail}")
         case _:
@@ -150,11 +143,8 @@ def _extra(error: ValidationException) -> list[Mapping[str, Any]]:
 
 
 def _field(entry: Mapping[str, Any]) -> FieldProblem:
-    """The field that is wrong; the framework names its parent when a field is missing or unknown."""
+    """The path or query parameter that is wrong; bodies are decoded by ``shelfwise.platform.bodies``."""
     source = entry.get("source")
-    key, message = str(entry.get("key") or ""), str(entry.get("message", ""))
-    path = "" if key == "data" else key.removeprefix("data.")
-    named = _NAMED_FIELD.match(message)
-    if named:
-        path = f"{path}.{named[1]}" if path else named[1]
-    return FieldProblem(path or "body", message, str(getattr(source, "value", source) or ""))
+    return FieldProblem(
+        str(entry.get("key") or "body"), str(entry.get("message", "")), str(getattr(source, "value", source) or "")
+    )
