@@ -22,7 +22,7 @@ def set_up(pair: ServicePair) -> None:
     shelfwise("tenant", "create", TENANT, "--currency", "USD", "--time-zone", "UTC", data_dir=pair.data_dir)
     token = pair.token(TENANT)
     known: dict[str, Any] = {"token": token, "tenant": TENANT}
-    product = {"product_id": PRODUCT, "sku": "LAP-001", "name": "Laptop", "price": 1200.0, "unit_cost": 900.0}
+    product = {"id": PRODUCT, "sku": "LAP-001", "name": "Laptop", "price": 1200.0, "unit_cost": 900.0}
     answer = pair.inventory("/api/inventory/products", method="POST", body=product, **known)
     assert answer.status == 201, answer
     wait_until(

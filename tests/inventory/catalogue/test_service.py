@@ -6,7 +6,7 @@ from decimal import Decimal
 from fixtures.inventory import TENANT, token
 
 PRODUCTS = "/api/inventory/products"
-LAPTOP = {"product_id": "PRD-123", "sku": "LAP-001", "name": "Laptop", "price": 1200.5, "unit_cost": 800}
+LAPTOP = {"id": "PRD-123", "sku": "LAP-001", "name": "Laptop", "price": 1200.5, "unit_cost": 800}
 
 
 async def created(call, **more):
@@ -25,7 +25,7 @@ async def test_a_product_is_created_and_read_back(call):
 async def test_an_id_or_sku_is_taken_once(call):
     await created(call)
     assert (await call("POST", PRODUCTS, LAPTOP)).status == 409
-    other = await call("POST", PRODUCTS, {**LAPTOP, "product_id": "PRD-124"})
+    other = await call("POST", PRODUCTS, {**LAPTOP, "id": "PRD-124"})
     assert other.status == 409
     assert "PRD-123" in json.loads(other.body)["detail"]
 
@@ -64,11 +64,11 @@ async def test_lists_are_searched_and_paged(call, inventory):
 
 
 IMPOSSIBLE = [
-    {"product_id": "a/b"},
-    {"product_id": ".."},
-    {"product_id": ""},
-    {"product_id": "x" * 129},
-    {"product_id": "a\nb"},
+    {"id": "a/b"},
+    {"id": ".."},
+    {"id": ""},
+    {"id": "x" * 129},
+    {"id": "a\nb"},
     {"name": ""},
     {"name": "a\u0000b"},
     {"price": -1},

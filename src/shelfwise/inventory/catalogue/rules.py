@@ -66,13 +66,13 @@ class RowError:
     reason: str
 
 
-def check_product(product: Product) -> Product:
-    """The product itself when it is possible.
+def check_product(product: Product, *, id_field: str = "id") -> Product:
+    """The product itself when it is possible. ``id_field`` is what the caller calls the id.
 
     Raises:
         InvalidError: something is not; it is named.
     """
-    check_id("product_id", product.product_id)
+    check_id(id_field, product.product_id)
     check_text("sku", product.sku, 128)
     check_text("name", product.name, 512)
     if product.category is not None:
@@ -115,7 +115,7 @@ def row_of(line: int, cells: Mapping[str, str]) -> CatalogueRow:
     supplier = cells.get("supplier") or None
     if supplier is not None and (not supplier.isprintable() or len(supplier) > 256):
         raise InvalidError.of("supplier", "must be 1 to 256 printable characters")
-    return CatalogueRow(line, check_product(product), supplier)
+    return CatalogueRow(line, check_product(product, id_field="product_id"), supplier)
 
 
 def _codes(cell: str) -> list[str]:

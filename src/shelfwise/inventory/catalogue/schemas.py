@@ -12,9 +12,9 @@ Status = Literal["new", "active", "phase_out", "discontinued", "do_not_reorder",
 
 
 class ProductIn(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """``sku`` left out: the product id. Cost, MOQ and pack of the supplier's item go before the product's own."""
+    """A product as it is read back, ``id`` included. ``sku`` left out: the id. Cost, MOQ and pack of the supplier's item go before the product's own."""
 
-    product_id: str
+    id: str
     name: str
     sku: str | None = None
     category: str | None = None
@@ -85,8 +85,8 @@ class ImportResult(msgspec.Struct, frozen=True):
 
 def product_of(data: ProductIn) -> Product:
     return Product(
-        product_id=data.product_id,
-        sku=data.product_id if data.sku is None else data.sku,
+        product_id=data.id,
+        sku=data.id if data.sku is None else data.sku,
         name=data.name,
         category=data.category,
         barcodes=tuple(data.barcodes),
