@@ -15,7 +15,13 @@ MAX_MONEY = Decimal(10) ** 12
 
 Quantity = Annotated[int, msgspec.Meta(ge=1, le=MAX_QUANTITY)]
 #: JSON numbers are read as written, never through binary floating point.
-Amount = Annotated[Decimal, msgspec.Meta(description="Amount of the tenant's currency, from 0 to 10^12.")]
+Amount = Annotated[
+    Decimal,
+    msgspec.Meta(
+        description="Amount of the tenant's currency, from 0 to 10^12: a number, or its digits as a string.",
+        extra_json_schema={"type": ["number", "string"], "minimum": 0, "maximum": 10**12},
+    ),
+]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=100)]
 
 
