@@ -91,3 +91,21 @@ def test_the_opening_day_is_a_parameter():
     assert sample.opening_day == date(2026, 9, 1)
     assert min(movement.occurred_at.date() for movement in sample.movements) == date(2026, 9, 1)
     assert min(product.lowest for product in replay(sample).values()) == 0
+
+
+def test_fewer_products_are_spread_over_the_catalogue_and_keep_their_own_lines_and_stock():
+    today = date(2026, 11, 20)
+    whole, part = demo_tenant(today), demo_tenant(today, products=20)
+    kept = [product.sku for product in part.products]
+    assert kept == [product.sku for product in whole.products[::25]]
+    assert part.lines == tuple(line for line in whole.lines if line.product in set(kept))
+    openings = {movement.product_id: movement.quantity for movement in whole.movements if movement.kind == "opening"}
+    assert {m.product_id: m.quantity for m in part.movements if m.kind == "opening"} == {
+        product.product_id: openings[product.product_id] for product in part.products
+    }
+    assert min(product.lowest for product in replay(part).values()) >= 0
+
+
+@pytest.mark.parametrize("products", [500, 501, None])
+def test_all_products_are_all_products(products):
+    assert len(demo_tenant(date(2026, 11, 20), products=products).products) == 500

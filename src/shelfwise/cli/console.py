@@ -53,9 +53,9 @@ def clear_errors() -> Iterator[None]:
 
 
 def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Runs asynchronous work to its end with clear errors; only warnings of the services are shown."""
+    """Runs asynchronous work to its end with clear errors; of the services' logs only errors are shown."""
     with clear_errors():
-        telemetry.configure_logging(level="warning", style="console", service="cli")
+        telemetry.configure_logging(level="error", style="console", service="cli")
         return asyncio.run(work())
 
 

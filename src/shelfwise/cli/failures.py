@@ -43,7 +43,7 @@ def _(error: SettingsError) -> str:
 
 @explain.register
 def _(error: ProblemError) -> str:
-    return error.detail.replace("X-Tenant-ID:", "The tenant's id")
+    return error.detail.replace("X-Tenant-ID:", "The tenant's id").removeprefix("body: ")
 
 
 @explain.register

@@ -18,7 +18,7 @@ from shelfwise.cli.console import (
 )
 from shelfwise.cli.lazy import services
 
-app = typer.Typer(no_args_is_help=True, help="Import products and sales from CSV files.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Import products and sales from CSV files.")
 
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A CSV file in UTF-8.")]
 _SHOWN_ERRORS = 20

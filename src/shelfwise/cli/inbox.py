@@ -10,7 +10,7 @@ from shelfwise.cli.lazy import services
 if TYPE_CHECKING:
     from shelfwise.contracts.events import EventsAnswer
 
-app = typer.Typer(no_args_is_help=True, help="Sales events that Inventory could not apply.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Sales events that Inventory could not apply.")
 
 
 @app.callback()

@@ -46,7 +46,7 @@ def load(name: str) -> Command:
     noun: Any = getattr(import_module(module), attribute)
     if isinstance(noun, typer.Typer):
         return typer.main.get_command(noun)
-    alone = typer.Typer()
+    alone = typer.Typer(add_completion=False)
     alone.command(name)(noun)
     return typer.main.get_command(alone)
 

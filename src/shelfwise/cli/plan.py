@@ -8,7 +8,7 @@ import typer
 from shelfwise.cli.console import AsJson, DataDir, TenantOption, print_fields, progress_bar, run
 from shelfwise.cli.lazy import services
 
-app = typer.Typer(no_args_is_help=True, help="Decide what to order.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Decide what to order.")
 
 
 @app.callback()

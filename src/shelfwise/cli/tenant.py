@@ -11,7 +11,7 @@ from shelfwise.cli.lazy import services, tenant_rules
 if TYPE_CHECKING:
     from shelfwise.inventory.tenants.rules import Tenant
 
-app = typer.Typer(no_args_is_help=True, help="Create, show and change tenants.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Create, show and change tenants.")
 
 TenantId = Annotated[str, typer.Argument(help="The tenant's id: letters, digits, '.', '_' and '-'.")]
 Name = Annotated[str | None, typer.Option(help="Its name; the id unless given.")]
