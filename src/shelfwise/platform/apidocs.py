@@ -1,6 +1,7 @@
 """The OpenAPI document at ``/schema`` and its reading room at ``/docs``, without a byte from another origin."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 from inspect import cleandoc
 from typing import Any, get_args, is_typeddict
@@ -8,10 +9,19 @@ from typing import Any, get_args, is_typeddict
 import msgspec
 from litestar import Litestar, Request, Response, Router, get
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Components, SecurityScheme
+from litestar.openapi.spec import (
+    Components,
+    OpenAPIMediaType,
+    OpenAPIType,
+    Operation,
+    RequestBody,
+    Schema,
+    SecurityScheme,
+)
 from litestar.params import FromPath
 from litestar.routes import HTTPRoute
 
+from shelfwise.platform.idempotency import MAX_KEY_LENGTH
 from shelfwise.platform.problems import MEDIA_TYPE, Problem
 
 _PAGE = """<!doctype html>
@@ -51,6 +61,13 @@ _DESCRIPTIONS = {
 
 
 _BEARER, _TENANT = "bearer", "tenant"
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Repeated with the same key within 48 hours, the request has its effect once and the same answer.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
+}
 
 
 def security_schemes() -> Components:
@@ -85,6 +102,8 @@ def document(app: Litestar) -> dict[str, Any]:
         for handler in route.route_handlers:
             for method in operations.keys() & {name.lower() for name in handler.http_methods}:
                 operations[method]["security"] = _needs(handler.opt)
+                if handler.opt.get("idempotency_key"):
+                    operations[method].setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
     return described
 
 
@@ -115,6 +134,18 @@ def _needs(opt: Mapping[str, Any]) -> list[dict[str, list[str]]]:
     scopes = [opt["scope"]] if "scope" in opt else []
     scopes += ["service"] if opt.get("service") else []
     return [{_BEARER: [scope], _TENANT: []} for scope in scopes]
+
+
+def text_body(media_type: str, description: str) -> type[Operation]:
+    """The operation class of a route whose body the framework does not parse."""
+    content = {media_type: OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))}
+
+    @dataclass
+    class TextOperation(Operation):
+        def __post_init__(self) -> None:
+            self.request_body = RequestBody(content=content, required=True, description=description)
+
+    return TextOperation
 
 
 def problem_responses(*statuses: int) -> dict[int, ResponseSpec]:

@@ -17,7 +17,7 @@ from shelfwise.inventory.catalogue.schemas import (
     product_of,
 )
 from shelfwise.inventory.catalogue.service import CatalogueImport, CatalogueService
-from shelfwise.platform.apidocs import problem_responses
+from shelfwise.platform.apidocs import problem_responses, text_body
 from shelfwise.platform.guards import tenant_of
 from shelfwise.platform.problems import UnsupportedMediaTypeError
 
@@ -109,10 +109,10 @@ async def archive_product(
     responses=problem_responses(413, 415, 422),
     tags=TAGS,
     summary="Import products from CSV; bad rows are listed, the others taken",
-    description=(
-        "The body is a CSV file (text/csv, UTF-8) with a header. Columns: product_id, name; optional: sku, category, "
-        "price, unit_cost, pack_size, moq, supplier (id or name), barcode, barcodes and aliases (separated by '|'), "
-        "status."
+    operation_class=text_body(
+        "text/csv",
+        "UTF-8, the first line naming the columns. Needed: product_id, name; optional: sku, category, price, "
+        "unit_cost, pack_size, moq, supplier (id or name), barcode, barcodes and aliases (separated by '|'), status.",
     ),
 )
 async def import_products(request: AnyRequest, catalogue_import: NamedDependency[CatalogueImport]) -> ImportResult:

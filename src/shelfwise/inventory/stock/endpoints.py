@@ -22,7 +22,7 @@ Cursor = Annotated[str | None, QueryParameter(max_length=1024)]
 
 @post(
     "/api/inventory/stock-movements",
-    opt=WRITE,
+    opt={**WRITE, "idempotency_key": True},
     responses=problem_responses(409, 413, 415, 422),
     tags=TAGS,
     summary="Record receipts, adjustments, opening balances and transfers, all or none",

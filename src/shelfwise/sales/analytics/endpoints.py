@@ -43,7 +43,7 @@ def analytics_router(service: AnalyticsService) -> Router:
         opt=READ,
         status_code=200,
         summary="Sales of up to 1,000 products",
-        responses=problem_responses(413, 422),
+        responses=problem_responses(413, 415, 422),
     )
     async def query(request: AnyRequest, data: JSONBody[AnalyticsQuery]) -> AnalyticsAnswer:
         """In the order asked; products that Sales does not know are listed apart."""

@@ -1,30 +1,19 @@
 """The route for a stream of orders."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from litestar import Request, Router, post
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.params import FromQuery
 
-from shelfwise.platform.apidocs import problem_responses
+from shelfwise.platform.apidocs import problem_responses, text_body
 from shelfwise.platform.guards import tenant_of
 from shelfwise.sales.bulk.schemas import BulkAnswer
 from shelfwise.sales.bulk.service import BulkOrdersService
 from shelfwise.sales.uploads import NDJSON_TYPES, check_media_type
 
-
-@dataclass
-class NdjsonOperation(Operation):
-    """Documents a body that the framework does not parse."""
-
-    def __post_init__(self) -> None:
-        text = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
-        self.request_body = RequestBody(
-            content={"application/x-ndjson": text},
-            required=True,
-            description="One order a line, each as POST /api/sales/orders takes it; at most 1 MiB a line.",
-        )
+_NDJSON = text_body(
+    "application/x-ndjson", "One order a line, each as POST /api/sales/orders takes it; at most 1 MiB a line."
+)
 
 
 def bulk_router(service: BulkOrdersService) -> Router:
@@ -34,7 +23,7 @@ def bulk_router(service: BulkOrdersService) -> Router:
         status_code=200,
         summary="Record a stream of orders",
         responses=problem_responses(413, 415, 422),
-        operation_class=NdjsonOperation,
+        operation_class=_NDJSON,
     )
     async def add(request: Request[Any, Any, Any], history: FromQuery[bool] = False) -> BulkAnswer:  # noqa: FBT002  a query parameter
         """Each order is taken whole or refused with its line and reason. The same stream again changes nothing."""

@@ -37,7 +37,7 @@ def forecasting_router(service: ForecastingService) -> Router:
         opt=READ,
         status_code=200,
         summary="Forecasts of up to 1,000 products",
-        responses=problem_responses(413, 422),
+        responses=problem_responses(413, 415, 422),
     )
     async def query(request: AnyRequest, data: JSONBody[ForecastQuery]) -> ForecastAnswer:
         """In the order asked; products that Sales does not know are listed apart."""

@@ -1,13 +1,11 @@
 """Routes about imports."""
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from litestar import Request, Router, get, post
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.params import FromPath, FromQuery, QueryParameter
 
-from shelfwise.platform.apidocs import problem_responses
+from shelfwise.platform.apidocs import problem_responses, text_body
 from shelfwise.platform.guards import tenant_of
 from shelfwise.sales.imports.schemas import ImportPage, ImportView
 from shelfwise.sales.imports.service import ImportService
@@ -17,21 +15,12 @@ AnyRequest = Request[Any, Any, Any]
 Limit = Annotated[int, QueryParameter(ge=1, le=100)]
 
 
-@dataclass
-class CsvOperation(Operation):
-    """Documents a body that the framework does not parse."""
-
-    def __post_init__(self) -> None:
-        text = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
-        self.request_body = RequestBody(
-            content={"text/csv": text},
-            required=True,
-            description=(
-                "UTF-8, the first line naming the columns order_id, line_no, ordered_at, product, quantity, unit_price "
-                "and optionally kind (sale, cancellation, return), cancels_order_id, cancels_line_no, name and "
-                "location_id. One line is one row. multipart/form-data with one file is accepted too."
-            ),
-        )
+_CSV = text_body(
+    "text/csv",
+    "UTF-8, the first line naming the columns order_id, line_no, ordered_at, product, quantity, unit_price and "
+    "optionally kind (sale, cancellation, return), cancels_order_id, cancels_line_no, name and location_id. One line "
+    "is one row. multipart/form-data with one file is accepted too.",
+)
 
 
 def imports_router(service: ImportService) -> Router:
@@ -42,7 +31,7 @@ def imports_router(service: ImportService) -> Router:
         opt={"scope": "sales:write"},
         summary="Import order lines from a CSV",
         responses=problem_responses(413, 415, 422),
-        operation_class=CsvOperation,
+        operation_class=_CSV,
     )
     async def add(request: AnyRequest, history: FromQuery[bool] = False) -> ImportView:  # noqa: FBT002  a query parameter
         """Booked as it arrives; bad rows are listed, unknown products wait. The same file again changes nothing.

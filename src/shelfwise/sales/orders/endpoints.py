@@ -46,8 +46,9 @@ def _answer(stored: StoredAnswer) -> Response[Any]:
 
 def orders_router(service: OrdersService, booking: BookingService) -> Router:
     write = {"scope": "sales:write"}
+    once = {**write, "idempotency_key": True}
 
-    @post("/api/sales/orders", opt=write, summary="Record an order", responses=problem_responses(409, 413, 422))
+    @post("/api/sales/orders", opt=once, summary="Record an order", responses=problem_responses(409, 413, 415, 422))
     async def add(request: AnyRequest, data: JSONBody[NewOrder]) -> Response[OrderReceipt]:
         """The same order again gets the same answer; another order under its id is 409."""
         identity = await identity_of(request, "POST /api/sales/orders")
@@ -64,10 +65,10 @@ def orders_router(service: OrdersService, booking: BookingService) -> Router:
 
     @post(
         "/api/sales/orders/{order_id:str}/cancel",
-        opt=write,
+        opt=once,
         status_code=200,
         summary="Cancel an order or lines of it",
-        responses=problem_responses(404, 409, 413, 422),
+        responses=problem_responses(404, 409, 413, 415, 422),
     )
     async def cancel(request: AnyRequest, order_id: FromPath[str], data: JSONBody[Cancellation]) -> Response[OrderView]:
         """The figures of the order's own business day go down; cancelling all of a cancelled order changes nothing."""
@@ -76,10 +77,10 @@ def orders_router(service: OrdersService, booking: BookingService) -> Router:
 
     @post(
         "/api/sales/orders/{order_id:str}/returns",
-        opt=write,
+        opt=once,
         status_code=200,
         summary="Record returned goods of an order",
-        responses=problem_responses(404, 409, 413, 422),
+        responses=problem_responses(404, 409, 413, 415, 422),
     )
     async def take_back(
         request: AnyRequest, order_id: FromPath[str], data: JSONBody[OrderReturn]
@@ -90,10 +91,10 @@ def orders_router(service: OrdersService, booking: BookingService) -> Router:
 
     @post(
         "/api/sales/returns",
-        opt=write,
+        opt=once,
         status_code=200,
         summary="Record returned goods",
-        responses=problem_responses(404, 409, 413, 422),
+        responses=problem_responses(404, 409, 413, 415, 422),
     )
     async def take_back_any(request: AnyRequest, data: JSONBody[AnyReturn]) -> Response[OrderView]:
         """As on the order's own route, with the order in the body."""

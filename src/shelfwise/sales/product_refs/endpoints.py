@@ -17,7 +17,7 @@ def product_refs_router(service: ProductRefsService) -> Router:
         opt={"service": True},
         status_code=200,
         summary="Publish a tenant's settings and products",
-        responses=problem_responses(413, 422),
+        responses=problem_responses(413, 415, 422),
     )
     async def publish(request: Request[Any, Any, Any], data: JSONBody[CatalogueRefs]) -> RefsAnswer:
         """Newer versions are kept; older and equal ones are counted as stale and ignored, so repeating is safe."""
