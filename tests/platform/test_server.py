@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import socket
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,8 +10,6 @@ import httpx2
 import pytest
 
 from fixtures.servers import RunningServer, free_port
-from shelfwise.platform.server import check_port_free
-from shelfwise.platform.settings import SettingsError
 
 SCRIPT = Path(__file__).with_name("drain_app.py")
 
@@ -76,11 +73,3 @@ async def test_it_speaks_http_1_and_http_2_on_one_port():
         header = await asyncio.wait_for(reader.readexactly(9), 5)
         assert header[3] == 4, "an HTTP/2 server begins with SETTINGS"
         writer.close()
-
-
-def test_a_taken_port_is_an_error_that_names_the_flag():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        with pytest.raises(SettingsError, match="--sales-port"):
-            check_port_free("127.0.0.1", taken.getsockname()[1], "--sales-port")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from shelfwise.cli import checks, failures, minting, services, serving
-    from shelfwise.cli.demo import session
+    from shelfwise.cli.demo import preparation, session
     from shelfwise.inventory.tenants import rules as tenant_rules
     from shelfwise.platform import telemetry
 else:
@@ -22,8 +22,19 @@ else:
     minting = _Module("shelfwise.cli.minting")
     services = _Module("shelfwise.cli.services")
     serving = _Module("shelfwise.cli.serving")
+    preparation = _Module("shelfwise.cli.demo.preparation")
     session = _Module("shelfwise.cli.demo.session")
     tenant_rules = _Module("shelfwise.inventory.tenants.rules")
     telemetry = _Module("shelfwise.platform.telemetry")
 
-__all__ = ["checks", "failures", "minting", "services", "serving", "session", "telemetry", "tenant_rules"]
+__all__ = [
+    "checks",
+    "failures",
+    "minting",
+    "preparation",
+    "services",
+    "serving",
+    "session",
+    "telemetry",
+    "tenant_rules",
+]

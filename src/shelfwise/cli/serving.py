@@ -9,7 +9,7 @@ from shelfwise.cli.services import migrate
 from shelfwise.cli.settings import load
 from shelfwise.inventory.config import Settings as InventorySettings
 from shelfwise.inventory.main import create_app as create_inventory
-from shelfwise.platform.server import check_port_free
+from shelfwise.platform.ports import check_port_free
 from shelfwise.platform.server import serve as serve_app
 from shelfwise.platform.telemetry import configure_logging
 from shelfwise.sales.config import SalesSettings

@@ -7,7 +7,6 @@ Granian closes its listening socket as soon as it is told to stop. So on SIGTERM
 import asyncio
 import contextlib
 import signal
-import socket
 from collections.abc import Callable
 
 import structlog
@@ -16,22 +15,9 @@ from granian.server.embed import Server
 from litestar.types import ASGIApp
 
 from shelfwise.platform.health import Readiness
-from shelfwise.platform.settings import SettingsError
 
 logger = structlog.get_logger("shelfwise.server")
 _STOP_SECONDS = 10
-
-
-def check_port_free(host: str, port: int, flag: str) -> None:
-    """Raises SettingsError, naming the flag, when something already listens there."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise SettingsError(
-                f"Port {port} on {host} cannot be used ({error.strerror}). Choose another with {flag}."
-            ) from error
 
 
 async def serve(

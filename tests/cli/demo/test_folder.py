@@ -2,7 +2,8 @@
 
 import pytest
 
-from shelfwise.cli.demo.folder import FolderError, demo_folder
+from shelfwise.cli.demo.errors import FolderError
+from shelfwise.cli.demo.folder import demo_folder
 
 
 def test_a_new_folder_becomes_the_demos(tmp_path):

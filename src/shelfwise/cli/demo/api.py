@@ -6,14 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from shelfwise.cli.demo.errors import DemoError
 from shelfwise.http import HTTPClient
-from shelfwise.platform.settings import SettingsError
 
 _CALL_SECONDS = 60.0
-
-
-class DemoError(SettingsError):
-    """The demo cannot go on; the message says what a service answered."""
 
 
 class Api:

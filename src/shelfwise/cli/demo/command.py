@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from shelfwise.cli.console import clear_errors
-from shelfwise.cli.demo.folder import DEFAULT_FOLDER
 from shelfwise.cli.lazy import session
 
 ALL_PRODUCTS = 500
+DEFAULT_FOLDER = Path("shelfwise-demo")
 
 
 def demo(

@@ -6,13 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-DEFAULT_FOLDER = Path("shelfwise-demo")
+from shelfwise.cli.demo.errors import FolderError
+
 _MARK = "this-is-a-shelfwise-demo"
 _LOADED = "demo-loaded"
-
-
-class FolderError(Exception):
-    """The folder cannot be the demo's; the message says what to do."""
 
 
 class DemoFolder:

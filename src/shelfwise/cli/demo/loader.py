@@ -9,7 +9,8 @@ from typing import Any
 
 from rich.progress import Progress
 
-from shelfwise.cli.demo.api import Api, DemoError, component
+from shelfwise.cli.demo.api import Api, component
+from shelfwise.cli.demo.errors import DemoError
 from shelfwise.cli.services import open_inventory, open_sales
 from shelfwise.inventory.purchasing.rules import OpenOrder, OpenOrderLine
 from shelfwise.inventory.tenants.rules import TenantSettings

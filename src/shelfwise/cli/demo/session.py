@@ -1,33 +1,25 @@
-"""One run of the demo: both services up, the sample loaded if it is not, then waiting until it is stopped."""
+"""One run of the demo: both services up, everything prepared, then waiting until it is stopped.
+
+The services are started before anything heavy is imported: while they start, this process imports what loads them.
+"""
 
 import asyncio
-import contextlib
 import os
 import signal
-import sys
-import webbrowser
-from datetime import date
 from pathlib import Path
 
-from shelfwise.cli.console import err, out, progress_display
+from shelfwise.cli.console import err
 from shelfwise.cli.demo import processes
-from shelfwise.cli.demo.api import Api, DemoError, ready
-from shelfwise.cli.demo.folder import DemoFolder, FolderError, demo_folder
-from shelfwise.cli.demo.loader import forecast_and_plan, load
+from shelfwise.cli.demo.errors import DemoError
+from shelfwise.cli.demo.folder import DemoFolder, demo_folder
 from shelfwise.cli.demo.processes import ServiceProcess
-from shelfwise.cli.demo.welcome import TENANTS, TOKEN_DAYS, Welcome
-from shelfwise.cli.services import open_inventory
-from shelfwise.http import HTTPClient
+from shelfwise.cli.lazy import preparation
 from shelfwise.inventory.config import Settings as InventorySettings
-from shelfwise.platform.auth import PERSON_SCOPES, mint_token
-from shelfwise.platform.server import check_port_free
-from shelfwise.platform.settings import SettingsError, generated_secret
-from shelfwise.platform.telemetry import configure_logging
+from shelfwise.platform.ports import check_port_free
+from shelfwise.platform.settings import SettingsError
 from shelfwise.sales.config import SalesSettings
-from shelfwise.sample import demo_tenant, documented_tenant
 
 HOST = "127.0.0.1"
-_START_SECONDS = 60.0
 _SETTINGS_KEPT = frozenset({"LOG_LEVEL", "LOG_FORMAT"})
 
 
@@ -41,13 +33,9 @@ def run(data_dir: Path, ports: dict[str, int], products: int, *, browser: bool, 
         raise SettingsError("The two services need two ports: change --inventory-port or --sales-port.")
     for service, port in ports.items():
         check_port_free(HOST, port, f"--{service}-port")
-    try:
-        with demo_folder(data_dir, reset=reset) as folder:
-            _leave_other_settings_behind(folder.path)
-            configure_logging(level="warning", style="console", service="demo")
-            return asyncio.run(_Session(folder, ports, products, browser=browser).run())
-    except FolderError as error:
-        raise SettingsError(str(error)) from error
+    with demo_folder(data_dir, reset=reset) as folder:
+        _leave_other_settings_behind(folder.path)
+        return asyncio.run(_Session(folder, ports, products, browser=browser).run())
 
 
 def _leave_other_settings_behind(folder: Path) -> None:
@@ -77,8 +65,6 @@ class _Session:
         finally:
             err.print("Stopping both services ...")
             await processes.stop(services)
-            with contextlib.suppress(Exception):
-                await HTTPClient.aclose()
         stays = f"The data stays in {self._folder.path}."
         err.print(f"Stopped. {stays if self._folder.is_loaded else 'The next start loads afresh.'}", markup=False)
         return 1 if failed else 0
@@ -95,54 +81,14 @@ class _Session:
         return await processes.start(name, arguments, environment, self._folder.log(name))
 
     async def _prepare(self, services: list[ServiceProcess]) -> None:
-        for name, url in self._urls.items():
-            if not await ready(url.replace("localhost", HOST), seconds=_START_SECONDS):
-                raise DemoError(f"{name} did not start within a minute. Its log: {self._folder.log(name)}")
-        token = self._token()
-        if not self._folder.is_loaded:
-            await self._load(token)
-        await self._welcome(token, services)
-
-    async def _load(self, token: str) -> None:
-        today = date.today()  # noqa: DTZ011  the user's own day
-        samples = documented_tenant(today), await asyncio.to_thread(demo_tenant, today, products=self._products)
-        with progress_display() as progress:
-            for sample in samples:
-                await load(sample, self._api(token, sample.tenant_id), self._folder.path, progress)
-                await forecast_and_plan(sample, self._folder.path, self._urls["sales"], progress)
-        for sample in samples:
-            err.print(f"{sample.tenant_id}: {len(sample.products)} products, {len(sample.lines)} order lines.")
-        self._folder.set_loaded()
-
-    async def _welcome(self, token: str, services: list[ServiceProcess]) -> None:
-        async with open_inventory(self._folder.path) as inventory:
-            settings = (await inventory.tenants.show("demo")).settings
-        api = self._api(token, "demo")
-        dashboard = await api.inventory("GET", "/api/inventory/dashboard")
-        best = [(entry["product_id"], entry["product_name"]) for entry in dashboard["top_selling_products"]]
-        Welcome(
-            urls=self._urls,
-            process_ids={service.name: service.process.pid for service in services},
-            data_dir=self._folder.path,
-            token=token,
-            business_date=settings.business_date or date.today(),  # noqa: DTZ011  unpinned: the user's own day
-            products=dashboard["inventory_stats"]["total_products"],
-            example=best[0] if best else None,
-        ).show(out)
-        sys.stdout.flush()
-        if self._browser and sys.stdout.isatty():
-            webbrowser.open(f"{self._urls['inventory']}/docs")
-
-    def _api(self, token: str, tenant_id: str) -> Api:
-        return Api(self._urls["inventory"], self._urls["sales"], token, tenant_id)
-
-    def _token(self) -> str:
-        return mint_token(
-            generated_secret(self._folder.path),
-            subject="demo",
-            tenants=list(TENANTS),
-            scopes=PERSON_SCOPES,
-            ttl_seconds=TOKEN_DAYS * 24 * 3600,
+        # The import takes seconds; in a thread, it leaves the loop free to hear Ctrl-C.
+        prepare = await asyncio.to_thread(lambda: preparation.prepare)
+        await prepare(
+            self._folder,
+            self._urls,
+            {service.name: service.process.pid for service in services},
+            products=self._products,
+            browser=self._browser,
         )
 
     async def _until_stopped(self, services: list[ServiceProcess]) -> bool:

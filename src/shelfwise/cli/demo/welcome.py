@@ -3,6 +3,7 @@
 import shlex
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -24,8 +25,8 @@ CALLS = (
 class Welcome:
     """``products`` are how many tenant ``demo`` has; ``example`` is its best seller, id and name, if any sold."""
 
-    urls: dict[str, str]
-    process_ids: dict[str, int]
+    urls: Mapping[str, str]
+    process_ids: Mapping[str, int]
     data_dir: Path
     token: str
     business_date: date
