@@ -172,11 +172,14 @@ async def test_a_bad_body_is_answered_as_what_it_is(call, body, status, slug):
         ({"quantity": 1}, "price"),
         ({"quantity": 1, "price": 1, "colour": 2}, "colour"),
         ([], "body"),
+        (None, "body"),
     ],
 )
 async def test_a_field_that_is_not_valid_missing_or_unknown_is_named(call, body, field):
     headers = {**HEADERS, "Content-Type": "application/json"}
-    document = problem(await call("POST", "/api/things", headers, json.dumps(body).encode()), 422, "invalid")
+    raw = b"" if body is None else json.dumps(body).encode()
+    document = problem(await call("POST", "/api/things", headers, raw), 422, "invalid")
+    assert "data" not in document["detail"]
     assert [error["field"] for error in document["errors"]] == [field]
 
 

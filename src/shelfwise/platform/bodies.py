@@ -35,7 +35,7 @@ class TypedRequest(Request[Any, Any, Any]):
             media_type = self.headers.get("Content-Type", "application/json").partition(";")[0].strip()
             if not _JSON_TYPE.match(media_type):
                 raise UnsupportedMediaTypeError("Send application/json.")
-            self._json = decode(await self.body() or b"null", Any if field is None else field.annotation)
+            self._json = decode(await self.body(), Any if field is None else field.annotation)
         return self._json
 
 

@@ -144,7 +144,7 @@ def _extra(error: ValidationException) -> list[Mapping[str, Any]]:
 
 def _field(entry: Mapping[str, Any]) -> FieldProblem:
     """The path or query parameter that is wrong; bodies are decoded by ``shelfwise.platform.bodies``."""
-    source = entry.get("source")
-    return FieldProblem(
-        str(entry.get("key") or "body"), str(entry.get("message", "")), str(getattr(source, "value", source) or "")
-    )
+    source, key = entry.get("source"), str(entry.get("key") or "body")
+    if key == "data":
+        return FieldProblem("body", "a JSON body is needed", "body")
+    return FieldProblem(key, str(entry.get("message", "")), str(getattr(source, "value", source) or ""))
