@@ -40,12 +40,14 @@ class Welcome:
             out.print(f"  {name.capitalize():11}{url}/docs   (process {self.process_ids[name]})", markup=False)
         self._show_tenants(out)
         out.print(f"\n[bold]A token for both tenants[/], good for {TOKEN_DAYS} days:\n")
-        out.print(self.token, markup=False)
+        out.print(self.token, style="cyan", markup=False)
         out.print("\n[bold]Paste any of these[/] in another terminal:")
         for question, path in CALLS:
             headers = f'-H "Authorization: Bearer {self.token}" -H "X-Tenant-ID: tenant-1"'
             out.print(f"\n{question}:\n", markup=False)
-            out.print(f'curl -X GET "{self.urls["inventory"]}/api/inventory/{path}" {headers}', markup=False)
+            out.print(
+                f'curl -X GET "{self.urls["inventory"]}/api/inventory/{path}" {headers}', style="cyan", markup=False
+            )
         self._show_next(out)
 
     def _show_tenants(self, out: Console) -> None:
