@@ -8,6 +8,8 @@ from typing import Annotated, Literal, NotRequired, TypedDict
 
 import msgspec
 
+from shelfwise.contracts.events import Identifier
+
 Trend = Literal["increasing", "decreasing", "stable", "unknown"]
 MAX_BATCH_PRODUCTS = 1000
 
@@ -66,10 +68,7 @@ class SalesSummary(TypedDict):
     degraded: NotRequired[bool]
 
 
-ProductIds = Annotated[
-    list[Annotated[str, msgspec.Meta(min_length=1, max_length=128)]],
-    msgspec.Meta(min_length=1, max_length=MAX_BATCH_PRODUCTS),
-]
+ProductIds = Annotated[list[Identifier], msgspec.Meta(min_length=1, max_length=MAX_BATCH_PRODUCTS)]
 
 
 class AnalyticsQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

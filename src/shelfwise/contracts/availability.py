@@ -5,6 +5,7 @@ from typing import Annotated, TypedDict
 import msgspec
 
 from shelfwise.contracts.analytics import ProductIds
+from shelfwise.contracts.events import Identifier
 
 MAX_AVAILABILITY_DAYS = 1100
 
@@ -17,7 +18,7 @@ class AvailabilityQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True)
     product_ids: ProductIds
     start: Day
     end: Day
-    location_id: str | None = None
+    location_id: Identifier | None = None
 
 
 class ProductAvailability(TypedDict):

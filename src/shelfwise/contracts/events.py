@@ -6,7 +6,15 @@ import msgspec
 
 MAX_BATCH_EVENTS = 1000
 
-Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+#: Without control characters, which no code has and PostgreSQL does not keep.
+Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
+#: Any text but NUL.
+Text = Annotated[str, msgspec.Meta(max_length=512, pattern=r"^[^\x00]*$")]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=512, pattern=r"^[^\x00]+$")]
+Codes = Annotated[list[Identifier], msgspec.Meta(max_length=64)]
+LineNo = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
+#: What every JSON reader keeps exact.
+Version = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 
 
 class SaleEvent(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -20,13 +28,13 @@ class SaleEvent(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     event_id: Identifier
     kind: Literal["sale", "cancellation", "return"]
     order_id: Identifier
-    line_no: Annotated[int, msgspec.Meta(ge=1)]
+    line_no: LineNo
     product_id: Identifier
     quantity: Annotated[int, msgspec.Meta(ge=1, le=10**9)]
-    occurred_at: str
+    occurred_at: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     business_date: Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
-    sequence: Annotated[int, msgspec.Meta(ge=1)]
-    location_id: str | None = None
+    sequence: Version
+    location_id: Identifier | None = None
     resellable: bool = True
 
 
@@ -55,22 +63,22 @@ class ProductRef(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     product_id: Identifier
     sku: Identifier
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
-    version: Annotated[int, msgspec.Meta(ge=1)]
-    category: str | None = None
-    status: str = "active"
-    barcodes: list[str] = msgspec.field(default_factory=list)
-    aliases: list[str] = msgspec.field(default_factory=list)
+    name: Name
+    version: Version
+    category: Text | None = None
+    status: Identifier = "active"
+    barcodes: Codes = msgspec.field(default_factory=list)
+    aliases: Codes = msgspec.field(default_factory=list)
 
 
 class TenantRef(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """A tenant's settings that Sales needs; ``business_date`` is the pinned date or null."""
 
     tenant_id: Identifier
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
-    time_zone: str
+    name: Name
+    time_zone: Identifier
     currency: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$")]
-    version: Annotated[int, msgspec.Meta(ge=1)]
+    version: Version
     business_date: str | None = None
     simulated: bool = False
 

@@ -43,6 +43,13 @@ def check_text(field: str, value: str, most: int) -> str:
     return value
 
 
+def check_code(field: str, value: str) -> str:
+    """The code itself when Sales takes it too: 1 to 128 printable characters."""
+    if not 1 <= len(value) <= 128 or not value.strip() or not value.isprintable():
+        raise InvalidError.of(field, "must be 1 to 128 printable characters")
+    return value
+
+
 def check_amount(field: str, value: Decimal | None) -> Decimal | None:
     """The amount itself when it is finite and from 0 to 10^12."""
     if value is not None and (not value.is_finite() or not 0 <= value <= MAX_MONEY):

@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shelfwise.platform.problems import InvalidError
 
+#: Days inside these years, exclusive, have room before them for any period and after them for any forecast.
+FIRST_YEAR, LAST_YEAR = 1970, 2199
 TENANT_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 
 
@@ -25,7 +27,7 @@ def check_tenant_id(tenant_id: str) -> str:
     return tenant_id
 
 
-def check_time_zone(name: str) -> str:
+def check_time_zone(name: str, field: str = "time_zone") -> str:
     """The IANA name itself when it is known.
 
     Raises:
@@ -34,8 +36,13 @@ def check_time_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InvalidError.of("time_zone", f"{name!r} is not an IANA time zone such as 'Europe/London'") from error
+        raise InvalidError.of(field, f"{name!r} is not an IANA time zone such as 'Europe/London'") from error
     return name
+
+
+def in_calendar(day: date) -> bool:
+    """Whether a day, or an instant's, is one that periods, forecasts and time zones can be reckoned around."""
+    return FIRST_YEAR < day.year < LAST_YEAR
 
 
 @dataclass(frozen=True, slots=True)

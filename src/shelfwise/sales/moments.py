@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-_FIRST_YEAR, _LAST_YEAR = 1970, 2199
+from shelfwise.platform.tenancy import FIRST_YEAR, LAST_YEAR, in_calendar
 
 
 class Moment(NamedTuple):
@@ -26,8 +26,8 @@ def read_moment(text: str, zone: ZoneInfo) -> Moment:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise ValueError(f"{text[:40]!r} is not a date and time such as 2024-01-15T10:00:00Z") from error
-    if not _FIRST_YEAR < moment.year < _LAST_YEAR:
-        raise ValueError(f"the year {moment.year} is not between {_FIRST_YEAR} and {_LAST_YEAR}")
+    if not in_calendar(moment):
+        raise ValueError(f"the year {moment.year} is not between {FIRST_YEAR} and {LAST_YEAR}")
     if moment.tzinfo is None:
         return Moment(moment.replace(tzinfo=zone).astimezone(UTC), moment.date())
     instant = moment.astimezone(UTC)

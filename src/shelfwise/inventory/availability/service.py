@@ -17,6 +17,7 @@ from shelfwise.inventory.stock.service import Balance, stock_and_moves
 from shelfwise.inventory.tenants.service import location_kinds, require_tenant
 from shelfwise.platform.database import Database
 from shelfwise.platform.problems import InvalidError
+from shelfwise.platform.tenancy import FIRST_YEAR, LAST_YEAR, in_calendar
 
 
 class AvailabilityService:
@@ -81,6 +82,8 @@ def _days(query: AvailabilityQuery) -> tuple[date, date]:
             days.append(date.fromisoformat(text))
         except ValueError:
             raise InvalidError.of(field, f"{text!r} is not a date") from None
+        if not in_calendar(days[-1]):
+            raise InvalidError.of(field, f"must be between {FIRST_YEAR} and {LAST_YEAR}")
     start, end = days
     if not timedelta(0) < end - start <= timedelta(days=MAX_AVAILABILITY_DAYS):
         raise InvalidError.of("end", f"must be 1 to {MAX_AVAILABILITY_DAYS} days after start")

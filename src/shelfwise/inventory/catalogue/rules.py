@@ -5,7 +5,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shelfwise.inventory.values import amount_of, check_amount, check_id, check_quantity, check_text, quantity_of
+from shelfwise.inventory.values import (
+    amount_of,
+    check_amount,
+    check_code,
+    check_id,
+    check_quantity,
+    check_text,
+    quantity_of,
+)
 from shelfwise.platform.problems import InvalidError
 
 #: Statuses that a planner sets; DELETE archives.
@@ -73,7 +81,7 @@ def check_product(product: Product, *, id_field: str = "id") -> Product:
         InvalidError: something is not; it is named.
     """
     check_id(id_field, product.product_id)
-    check_text("sku", product.sku, 128)
+    check_code("sku", product.sku)
     check_text("name", product.name, 512)
     if product.category is not None:
         check_text("category", product.category, 256)
@@ -81,7 +89,7 @@ def check_product(product: Product, *, id_field: str = "id") -> Product:
         if len(codes) > MAX_CODES:
             raise InvalidError.of(field, f"must be at most {MAX_CODES}")
         for code in codes:
-            check_text(field, code, 128)
+            check_code(field, code)
     check_amount("price", product.price)
     check_amount("unit_cost", product.unit_cost)
     check_quantity("pack_size", product.pack_size)

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from shelfwise.contracts.events import Identifier
 from shelfwise.inventory.catalogue.rules import MAX_CODES, Product
 from shelfwise.inventory.values import Amount, Quantity, cost_number, number
 
@@ -12,7 +13,10 @@ Status = Literal["new", "active", "phase_out", "discontinued", "do_not_reorder",
 
 
 class ProductIn(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """A product as it is read back, ``id`` included. ``sku`` left out: the id. Cost, MOQ and pack of the supplier's item go before the product's own."""
+    """A product as it is read back, ``id`` included. ``sku`` left out: the id.
+
+    Cost, MOQ and pack of the supplier's item go before the product's own.
+    """
 
     id: str
     name: str
@@ -24,7 +28,7 @@ class ProductIn(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     unit_cost: Amount | None = None
     pack_size: Quantity = 1
     moq: Quantity = 1
-    supplier_id: str | None = None
+    supplier_id: Identifier | None = None
     status: Status = "active"
 
 
@@ -40,7 +44,7 @@ class ProductChange(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     unit_cost: Amount | msgspec.UnsetType | None = msgspec.UNSET
     pack_size: Quantity | msgspec.UnsetType = msgspec.UNSET
     moq: Quantity | msgspec.UnsetType = msgspec.UNSET
-    supplier_id: str | msgspec.UnsetType | None = msgspec.UNSET
+    supplier_id: Identifier | msgspec.UnsetType | None = msgspec.UNSET
     status: Status | msgspec.UnsetType = msgspec.UNSET
     version: int | msgspec.UnsetType = msgspec.UNSET
 

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from shelfwise.contracts.events import SaleEvent
 from shelfwise.inventory.locations import CUSTOMER, LOSS
 from shelfwise.inventory.movements import Movement
+from shelfwise.platform.tenancy import in_calendar
 
 SOURCE = "sales"
 
@@ -56,11 +57,16 @@ def _instant(text: str) -> datetime:
         raise RejectedError("occurred_at is not an ISO 8601 instant") from None
     if instant.tzinfo is None:
         raise RejectedError("occurred_at has no time zone")
+    if not in_calendar(instant):
+        raise RejectedError("occurred_at is outside the years that can be reckoned with")
     return instant
 
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise RejectedError("business_date is not a date") from None
+    if not in_calendar(day):
+        raise RejectedError("business_date is outside the years that can be reckoned with")
+    return day

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 
+from shelfwise.contracts.events import Identifier
 from shelfwise.inventory.purchasing.rules import Supplier, SupplierItem
 from shelfwise.inventory.values import Amount, Quantity, cost_number, number
 
@@ -48,7 +49,7 @@ class Suppliers(msgspec.Struct, frozen=True):
 
 
 class SupplierItemIn(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    product_id: str
+    product_id: Identifier
     unit_cost: Amount | None = None
     moq: Quantity = 1
     pack_size: Quantity = 1

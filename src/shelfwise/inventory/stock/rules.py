@@ -10,6 +10,8 @@ from decimal import Decimal
 
 from shelfwise.inventory.movements import Movement
 
+#: A balance worth more has no known value rather than one that no column keeps.
+_MAX_VALUE = Decimal(10) ** 12
 #: A movement's value is kept to what the column keeps.
 _VALUE_STEP = Decimal("0.0001")
 
@@ -72,6 +74,8 @@ def average_cost(balance: Balance) -> Decimal | None:
 
 def _moved(balance: Balance, movement: Movement, on_hand: int, value: Decimal | None) -> Balance:
     day = movement.business_date
+    if value is not None and value > _MAX_VALUE:
+        value = None
     return replace(
         balance,
         on_hand=on_hand,

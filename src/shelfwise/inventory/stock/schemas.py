@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from shelfwise.contracts.events import Identifier, Text
 from shelfwise.inventory.movements import Movement
 from shelfwise.inventory.stock.rules import Balance, average_cost
 from shelfwise.inventory.values import Amount, Quantity, cost_number, number
 
-ShortText = Annotated[str, msgspec.Meta(max_length=512)]
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -22,16 +22,16 @@ class MovementIn(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """
 
     kind: Literal["opening", "receipt", "adjustment", "transfer"]
-    product_id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    product_id: Identifier
     quantity: Quantity
-    location_id: str | None = None
-    to_location_id: str | None = None
+    location_id: Identifier | None = None
+    to_location_id: Identifier | None = None
     direction: Literal["in", "out"] = "in"
     occurred_at: Instant | None = None
     unit_cost: Amount | None = None
-    reference: ShortText | None = None
-    reason: ShortText | None = None
-    event_id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
+    reference: Text | None = None
+    reason: Text | None = None
+    event_id: Identifier | None = None
     line_no: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
 
 

@@ -27,11 +27,11 @@ from shelfwise.inventory.stock.schemas import (
 )
 from shelfwise.inventory.tables import IDEMPOTENCY_KEYS
 from shelfwise.inventory.tenants.service import Tenant, location_kinds, require_tenant
-from shelfwise.inventory.values import check_amount, check_quantity, decode_cursor, encode_cursor
+from shelfwise.inventory.values import MAX_MONEY, check_amount, check_quantity, decode_cursor, encode_cursor
 from shelfwise.platform.database import Database
 from shelfwise.platform.idempotency import IdempotencyKeys, RequestIdentity, StoredAnswer
 from shelfwise.platform.problems import ConflictError, InProgressError, InvalidError
-from shelfwise.platform.tenancy import business_day
+from shelfwise.platform.tenancy import FIRST_YEAR, LAST_YEAR, business_day, in_calendar
 
 __all__ = ["Balance", "Ledger", "StockService", "is_before_opening", "stock_and_moves"]
 
@@ -291,6 +291,8 @@ def _movement(
         raise InvalidError.of(f"{path}.product_id", "there is no such product")
     check_quantity(f"{path}.quantity", entry.quantity)
     check_amount(f"{path}.unit_cost", entry.unit_cost)
+    if entry.unit_cost is not None and entry.unit_cost * entry.quantity > MAX_MONEY:
+        raise InvalidError.of(f"{path}.unit_cost", "comes to more than 10^12")
     here = _stocking(f"{path}.location_id", entry.location_id or tenant.settings.default_location_id, kinds)
     match entry.kind:
         case "opening":
@@ -304,6 +306,8 @@ def _movement(
     if ends[0] == ends[1]:
         raise InvalidError.of(f"{path}.to_location_id", "must be another location")
     occurred_at = entry.occurred_at or now
+    if not in_calendar(occurred_at):
+        raise InvalidError.of(f"{path}.occurred_at", f"must be between {FIRST_YEAR} and {LAST_YEAR}")
     return Movement(
         product_id=entry.product_id,
         kind=entry.kind,

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from shelfwise.inventory.locations import VIRTUAL_LOCATIONS
 from shelfwise.platform.problems import InvalidError
-from shelfwise.platform.tenancy import business_date, check_time_zone
+from shelfwise.platform.tenancy import FIRST_YEAR, LAST_YEAR, business_date, check_time_zone, in_calendar
 
 _CURRENCY = re.compile(r"^[A-Z]{3}$")
 _LOCATION_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
@@ -57,6 +57,8 @@ def check_settings(settings: TenantSettings) -> TenantSettings:
     _check_range("review_period_days", settings.review_period_days, 1, 90)
     _check_range("cover_days", settings.cover_days, 1, 180)
     _check_range("default_lead_time_days", settings.default_lead_time_days, 0, 365)
+    if settings.business_date is not None and not in_calendar(settings.business_date):
+        raise InvalidError.of("business_date", f"must be between {FIRST_YEAR} and {LAST_YEAR}")
     if not _LOCATION_ID.match(settings.default_location_id) or settings.default_location_id in VIRTUAL_LOCATIONS:
         raise InvalidError.of(
             "default_location_id", "must be 1 to 64 letters, digits, '.', '_' or '-', and no reserved name"

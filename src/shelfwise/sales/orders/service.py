@@ -225,6 +225,8 @@ def drafts_of(order: NewOrder, tenant: Tenant) -> tuple[OrderHead, list[LineDraf
                 location_id=place,
             )
         )
+    total = sum((draft.unit_price or 0) * draft.quantity for draft in drafts)
+    _refuse("lines", "come to more than 10^12" if total > _MAX_AMOUNT else None)
     digest = hashlib.sha256(msgspec.json.encode(order)).digest()
     return OrderHead(order.order_id, moment.instant, moment.business_day, order.location_id, digest), drafts
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shelfwise.contracts.events import CatalogueRefs, ProductRef, RefsAnswer, TenantRef
 from shelfwise.platform.database import Database
 from shelfwise.platform.problems import InvalidError, TenantNotSetUpError
-from shelfwise.platform.tenancy import check_time_zone
+from shelfwise.platform.tenancy import FIRST_YEAR, LAST_YEAR, check_time_zone, in_calendar
 from shelfwise.sales.identifiers import code_problem, identifier_problem, text_problem
 from shelfwise.sales.product_refs.repository import KnownProduct, ProductRefsRepository
 from shelfwise.sales.product_refs.rules import LockedProduct, Tenant, newer, resolved
@@ -125,7 +125,10 @@ def _tenant_of(tenant_id: str, ref: TenantRef) -> Tenant:
         pinned = None if ref.business_date is None else date.fromisoformat(ref.business_date)
     except ValueError as error:
         raise InvalidError.of("tenant.business_date", "must be a date, YYYY-MM-DD") from error
-    return Tenant(tenant_id, ref.name, check_time_zone(ref.time_zone), ref.currency, pinned, ref.simulated)
+    if pinned is not None and not in_calendar(pinned):
+        raise InvalidError.of("tenant.business_date", f"must be between {FIRST_YEAR} and {LAST_YEAR}")
+    zone = check_time_zone(ref.time_zone, "tenant.time_zone")
+    return Tenant(tenant_id, ref.name, zone, ref.currency, pinned, ref.simulated)
 
 
 def _check_product(product: ProductRef, where: str) -> None:
