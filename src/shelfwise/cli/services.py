@@ -40,7 +40,7 @@ async def migrate(service: ServiceName, data_dir: Path | None) -> None:
 
 def _make_folder(url: str) -> None:
     if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
 def is_missing_file(url: str) -> bool:

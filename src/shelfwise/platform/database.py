@@ -162,7 +162,8 @@ def _is_busy(error: Exception) -> bool:
 def _make_parent(url: URL) -> None:
     if not url.database or url.database == ":memory:":
         raise DatabaseUrlError("SQLite needs a file: sqlite:///path/to/file.db.")
-    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    # Sales figures are nobody else's on the machine: a folder that we make is its owner's alone.
+    Path(url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
 def _sqlite_engine(url: URL, busy_timeout_seconds: float, pool_size: int, *, write: bool) -> AsyncEngine:

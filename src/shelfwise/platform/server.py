@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import structlog
 from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.server.embed import Server
 from litestar.types import ASGIApp
 
@@ -18,6 +19,10 @@ from shelfwise.platform.health import Readiness
 
 logger = structlog.get_logger("shelfwise.server")
 _STOP_SECONDS = 10
+#: Connections served at once; more wait in the listening socket's backlog.
+_MAX_CONNECTIONS = 4096
+#: How long an HTTP/1.1 connection may wait for the next request's headers: slow senders must not hold it for good.
+_IDLE_MILLISECONDS = 10_000
 
 
 async def serve(
@@ -39,6 +44,8 @@ async def serve(
         websockets=False,
         log_enabled=False,
         backlog=1024,
+        backpressure=_MAX_CONNECTIONS,
+        http1_settings=HTTP1Settings(header_read_timeout=_IDLE_MILLISECONDS),
     )
     server.workers_kill_timeout = _STOP_SECONDS
     stop = asyncio.Event()

@@ -104,7 +104,7 @@ def has_generated_secret(data_dir: Path) -> bool:
 def generated_secret(data_dir: Path) -> str:
     """The data directory's own secret, made on first use; two processes that race agree on one."""
     path = data_dir / _GENERATED
-    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     candidate = path.with_name(f".auth-secret.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(candidate, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

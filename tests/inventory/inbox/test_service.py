@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from fixtures.inventory import NOW, TENANT, opening, sale
 from shelfwise.inventory.catalogue.rules import Product
+from shelfwise.inventory.stock.service import Ledger
 
 
 async def on_hand(inventory, product_id="PRD-123"):
@@ -89,3 +90,24 @@ async def test_what_cannot_be_applied_is_kept_with_its_reason_and_taken_when_it_
     assert (retried["applied"], len(retried["rejected"])) == (1, 2)
     assert await inventory.inbox.rejected_count(inventory.relay_database) == 2
     assert await on_hand(inventory, "NEW") == -1
+
+
+async def test_an_event_that_fails_as_nobody_foresaw_is_rejected_alone(inventory, laptop, monkeypatch):
+    await inventory.catalogue.create(TENANT, Product("BAD", "BAD", "Bad"))
+    apply = Ledger.apply
+
+    def failing(self, movement, own_cost):
+        if movement.product_id == "BAD":
+            raise OverflowError
+        return apply(self, movement, own_cost)
+
+    monkeypatch.setattr(Ledger, "apply", failing)
+    impossible = [sale(number, product_id="BAD") for number in (11, 12)]
+    batch = [sale(1), *impossible, sale(2), sale(3)]
+    answer = await inventory.inbox.take(TENANT, batch)
+    assert answer["applied"] == 3
+    assert {entry["event_id"] for entry in answer["rejected"]} == {event.event_id for event in impossible}
+    assert await on_hand(inventory) == -3
+    monkeypatch.undo()
+    assert (await inventory.inbox.retry(TENANT))["applied"] == 2
+    assert (await inventory.inbox.take(TENANT, batch))["duplicates"] == 5

@@ -43,7 +43,7 @@ def demo_folder(path: Path, *, reset: bool) -> Iterator[DemoFolder]:
         raise FolderError(f"{path} is not a folder. Choose another with --data-dir.")
     if path.exists() and not mark.exists() and any(path.iterdir()):
         raise FolderError(f"{path} is not empty and not a demo's folder. Choose another with --data-dir.")
-    path.mkdir(parents=True, exist_ok=True)
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
     with mark.open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

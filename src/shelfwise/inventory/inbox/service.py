@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 import msgspec
 import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from shelfwise.contracts.events import MAX_BATCH_EVENTS, EventsAnswer, RejectedEvent, SaleEvent
 from shelfwise.inventory.catalogue.service import product_costs
@@ -15,6 +16,7 @@ from shelfwise.inventory.movements import Movement
 from shelfwise.inventory.stock.service import Ledger, is_before_opening
 from shelfwise.inventory.tenants.service import location_kinds, require_tenant
 from shelfwise.platform.database import Database
+from shelfwise.platform.problems import ProblemError
 from shelfwise.platform.tenancy import business_day
 
 logger = structlog.get_logger("shelfwise.inbox")
@@ -22,6 +24,9 @@ _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(SaleEvent)
 
 Progress = Callable[[int], None]
+
+#: Failures that say nothing about an event: the batch is delivered again as it is.
+_PASSING = (ProblemError, OperationalError, InterfaceError, OSError, TimeoutError)
 
 
 @dataclass(slots=True)
@@ -40,7 +45,32 @@ class InboxService:
         self._clock = clock
 
     async def take(self, tenant_id: str, events: Sequence[SaleEvent]) -> EventsAnswer:
-        """Applies the events that are new. A recorded sale has happened: it is applied whatever the balance."""
+        """Applies the events that are new. A recorded sale has happened: it is applied whatever the balance.
+
+        An event that cannot be applied, for whatever reason, is rejected alone: a batch that fails is taken again
+        in halves, so that one impossible event holds up no other.
+        """
+        try:
+            return await self._take_together(tenant_id, events)
+        except _PASSING:
+            raise
+        except Exception as error:
+            logger.exception("inbox.batch_failed", events=len(events))
+            if len(events) == 1:
+                return await self._reject(tenant_id, events[0], f"It cannot be applied ({type(error).__name__}).")
+        half = len(events) // 2
+        first = await self.take(tenant_id, events[:half])
+        return _sum(first, await self.take(tenant_id, events[half:]))
+
+    async def _reject(self, tenant_id: str, event: SaleEvent, reason: str) -> EventsAnswer:
+        async with self._database.write(tenant_id) as connection:
+            inbox = InboxRepository(connection, tenant_id, SOURCE)
+            await inbox.reject([(event.event_id, reason, _ENCODER.encode(event))], self._clock())
+        rejected = [RejectedEvent(event_id=event.event_id, reason=reason)]
+        return EventsAnswer(applied=0, duplicates=0, before_opening=0, rejected=rejected)
+
+    async def _take_together(self, tenant_id: str, events: Sequence[SaleEvent]) -> EventsAnswer:
+        """All of the events in one transaction."""
         now = self._clock()
         async with self._database.write(tenant_id) as connection:
             tenant = await require_tenant(connection, tenant_id)
@@ -85,10 +115,7 @@ class InboxService:
             if not rows:
                 return total
             answer = await self.take(tenant_id, [_DECODER.decode(payload) for _, _, payload in rows])
-            total["applied"] += answer["applied"]
-            total["duplicates"] += answer["duplicates"]
-            total["before_opening"] += answer["before_opening"]
-            total["rejected"] += answer["rejected"]
+            total = _sum(total, answer)
             after, done = rows[-1][0], done + len(rows)
             if progress is not None:
                 progress(done)
@@ -97,6 +124,15 @@ class InboxService:
         """How many events wait for a retry, over all tenants; ``database`` may see them all."""
         async with database.read(None) as connection:
             return await count_rejected(connection)
+
+
+def _sum(one: EventsAnswer, other: EventsAnswer) -> EventsAnswer:
+    return EventsAnswer(
+        applied=one["applied"] + other["applied"],
+        duplicates=one["duplicates"] + other["duplicates"],
+        before_opening=one["before_opening"] + other["before_opening"],
+        rejected=[*one["rejected"], *other["rejected"]],
+    )
 
 
 def _sort(
