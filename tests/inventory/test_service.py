@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from fixtures.inventory import NOW, TENANT, opening, token
+from fixtures.sales_like import five_keys
 from shelfwise.inventory.catalogue.rules import Product
 from shelfwise.inventory.main import compose
 from shelfwise.inventory.purchasing.rules import OpenOrder, OpenOrderLine, Supplier
@@ -236,3 +237,10 @@ async def test_health_knows_sales_and_stays_up_without_it(call, stocked):
     assert health["components"]["sales"]["status"] == "degraded"
     assert health["components"]["sales"]["detail"]["instances"][0]["breaker"] == "open"
     assert (await body(call, f"{ROOT}/with-sales-data"))["sales_analytics"]["error"] == "Circuit open"
+
+
+async def test_a_product_without_a_day_of_history_is_not_decided(connected, sales_like, stocked):
+    sales_like.forecast = lambda product_id, days: {**five_keys(product_id, days), "history_days": 0}
+    answer = await body(connected, f"{ROOT}/reorder-recommendation")
+    assert answer["recommendation"]["needs_reorder"] is None
+    assert "history" in answer["recommendation"]["reason"]

@@ -131,6 +131,8 @@ def create_app(settings: Settings | None = None, *, clock: Clock = _utc_now) -> 
     """
     settings = Settings() if settings is None else settings
     inventory = compose(settings, clock=clock)
+    verifier = token_verifier(settings)
+    inventory.sales.recognise(verifier.remembered)
     registry = CollectorRegistry()
     readiness = Readiness()
     release = version("shelfwise")
@@ -139,7 +141,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock = _utc_now) -> 
         version=release,
         description=_DESCRIPTION,
         settings=settings,
-        verifier=token_verifier(settings),
+        verifier=verifier,
         metrics=HttpMetrics(registry),
         routes=[
             *DOCUMENT_ROUTES,

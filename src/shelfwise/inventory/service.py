@@ -24,14 +24,16 @@ from shelfwise.inventory.answers import (
     SalesAnalytics,
     marks,
 )
+from shelfwise.inventory.clients.defaults import no_forecast, no_sales, no_summary
 from shelfwise.inventory.clients.errors import SalesUnavailableError
-from shelfwise.inventory.clients.sales import NoTopSellers, SalesServiceClient, no_forecast, no_sales, no_summary
+from shelfwise.inventory.clients.sales import NoTopSellers, SalesServiceClient
 from shelfwise.inventory.dashboard.service import DashboardService
 from shelfwise.inventory.replenishment.schemas import LowStock, Recommendation
 from shelfwise.inventory.replenishment.service import Facts, ReplenishmentService
 from shelfwise.inventory.tenants.service import Tenant
 
 _REORDER_DAYS = 30
+_NO_HISTORY = "the product has no day of sales history yet"
 _TOP_SELLERS = 10
 _ANALYTICS_KEYS = tuple(SalesAnalytics.__annotations__)
 _FORECAST_KEYS = tuple(ForecastPart.__annotations__)
@@ -118,14 +120,7 @@ class InventoryService:
             product_id=facts.product_id,
             current_stock=facts.available,
             sales_analytics=_reorder_sales(analytics),
-            forecast=cast(
-                "ReorderForecast",
-                {
-                    "predicted_demand_30_days": shown["predicted_demand"],
-                    "confidence_level": shown["confidence_level"],
-                    **marks(shown),
-                },
-            ),
+            forecast=_reorder_forecast(shown, decision),
             recommendation=decision,
         )
 
@@ -196,7 +191,7 @@ class InventoryService:
             part["recommended_stock_level"] = stored.recommended_stock_level
 
     async def _last_decision(self, tenant: Tenant, facts: Facts, forecast: Forecast) -> ReorderDecision:
-        why = str(forecast.get("error") or "there is no forecast of this product yet")
+        why = str(forecast.get("error") or _NO_HISTORY)
         stored = await self._replenishment.last(tenant.tenant_id, facts.product_id)
         if stored is None:
             return ReorderDecision(
@@ -230,6 +225,16 @@ def _reorder_sales(analytics: SalesAnalytics) -> ReorderSales:
     if "average_daily_demand" in analytics:
         sales["average_daily_demand"] = analytics["average_daily_demand"]
     return cast("ReorderSales", {**sales, **marks(analytics)})
+
+
+def _reorder_forecast(shown: Forecast, decision: ReorderDecision) -> ReorderForecast:
+    """The forecast that the decision follows from: the shown one, else the stored decision's own."""
+    demand, confidence = shown["predicted_demand"], shown["confidence_level"]
+    stored = decision.get("derivation")
+    if demand is None and stored is not None and stored.forecast_days == _REORDER_DAYS:
+        demand, confidence = stored.predicted_demand, stored.confidence_level
+    figures = {"predicted_demand_30_days": demand, "confidence_level": confidence, **marks(shown)}
+    return cast("ReorderForecast", figures)
 
 
 def _decision(recommendation: Recommendation) -> ReorderDecision:

@@ -101,7 +101,7 @@ class TokenVerifier:
             ForbiddenError: good, but without any scope that Shelfwise knows.
             UnavailableError: the identity provider's keys cannot be had.
         """
-        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+        digest = _digest(token)
         known = self._known.get(digest)
         now = self._clock()
         if known is not None and now < known[0]:
@@ -113,6 +113,11 @@ class TokenVerifier:
         while len(self._known) > _CACHE_SIZE:
             self._known.popitem(last=False)
         return principal
+
+    def remembered(self, token: str) -> Principal | None:
+        """The principal of a token that was verified within the last minute; None otherwise."""
+        known = self._known.get(_digest(token))
+        return known[1] if known is not None and self._clock() < known[0] else None
 
     async def _decode(self, token: str) -> dict[str, Any]:
         rules = self._rules
@@ -155,6 +160,10 @@ class TokenVerifier:
         if not scopes:
             raise ForbiddenError(f"The token grants none of the scopes {', '.join(sorted(SCOPES))}.")
         return Principal(str(claims["sub"]), frozenset(names), frozenset(scopes), BearerToken(token))
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 def _reason(error: Exception) -> str:

@@ -11,6 +11,7 @@ from shelfwise.contracts.forecasts import ForecastQuery
 from shelfwise.http import CachePolicy, Policy, ServiceClient
 from shelfwise.inventory.clients.errors import SalesUnavailableError
 from shelfwise.inventory.clients.sales import SalesClient
+from shelfwise.platform.auth import BearerToken, Principal
 from shelfwise.platform.problems import ForbiddenError, InvalidError, UnauthenticatedError
 
 
@@ -108,4 +109,31 @@ async def test_a_batch_that_fails_is_raised_for_its_caller_to_degrade(fake):
     fake.failure = (500, b"")
     with pytest.raises(SalesUnavailableError):
         await client.forecasts(ForecastQuery(product_ids=["P2"]), tenant_id=TENANT, auth_token="t")
+    await client.aclose()
+
+
+async def test_a_renewed_token_of_the_same_person_finds_what_was_cached_and_nobody_elses_does(fake):
+    def person(*scopes, subject="ann"):
+        return Principal(subject, frozenset({TENANT}), frozenset(scopes), BearerToken(""))
+
+    known = {
+        "first": person("sales:read"),
+        "renewed": person("sales:read"),
+        "other person": person("sales:read", subject="ben"),
+        "other scopes": person("sales:read", "sales:write"),
+    }
+    client = client_of(fake)
+    client.recognise(known.get)
+
+    async def sold(auth_token):
+        answer = await client.product_sales_data(
+            product_id="PRD-123", tenant_id=TENANT, days=30, auth_token=f"Bearer {auth_token}"
+        )
+        return answer["total_quantity_sold"]
+
+    assert await sold("first") == 150
+    fake.failure = (500, b"")
+    assert await sold("renewed") == 150
+    for stranger in ("other person", "other scopes", "unverified"):
+        assert await sold(stranger) == 0, stranger
     await client.aclose()

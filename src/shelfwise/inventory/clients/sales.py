@@ -7,7 +7,7 @@ document's face: four class methods on a process-default instance.
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -24,8 +24,10 @@ from shelfwise.contracts.events import CatalogueRefs, RefsAnswer
 from shelfwise.contracts.forecasts import DemandForecast, ForecastAnswer, ForecastQuery
 from shelfwise.http import ClientStats, HTTPClientError, InvalidRoute, Policy, Reply, ServiceClient
 from shelfwise.http.policy import CachePolicy
+from shelfwise.inventory.clients.defaults import no_forecast, no_sales, no_summary
 from shelfwise.inventory.clients.errors import FailureText, SalesUnavailableError, refusal, unavailable
 from shelfwise.inventory.config import Settings
+from shelfwise.platform.auth import Principal
 
 T = TypeVar("T")
 _ENCODER = msgspec.json.Encoder()
@@ -72,6 +74,11 @@ class SalesClient:
         self._analytics_answer = msgspec.json.Decoder(AnalyticsAnswer)
         self._forecast_answer = msgspec.json.Decoder(ForecastAnswer)
         self._refs_answer = msgspec.json.Decoder(RefsAnswer)
+        self._remembered: Callable[[str], Principal | None] = lambda _token: None
+
+    def recognise(self, remembered: Callable[[str], Principal | None]) -> None:
+        """Lets a renewed token find what was cached for the same person: ``remembered`` knows verified tokens."""
+        self._remembered = remembered
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "SalesClient":
@@ -160,7 +167,7 @@ class SalesClient:
 
     async def post_refs(self, tenant_id: str, refs: CatalogueRefs, *, auth_token: str, idempotency_key: str) -> None:
         """Publishes tenants and products; raises when Sales did not take them."""
-        reply = await _call(
+        reply = await self._call(
             self._background,
             "POST",
             PRODUCT_REFS,
@@ -194,7 +201,7 @@ class SalesClient:
         parts: Mapping[str, str] | None = None,
     ) -> _Answer[T]:
         try:
-            reply = await _call(self._http, "GET", route, tenant_id, auth_token, params=params, parts=parts)
+            reply = await self._call(self._http, "GET", route, tenant_id, auth_token, params=params, parts=parts)
         except InvalidRoute:
             # An id that cannot stand in a path is nobody's.
             return _Answer(None, None)
@@ -214,7 +221,7 @@ class SalesClient:
         tenant_id: str,
         auth_token: str,
     ) -> T:
-        reply = await _call(
+        reply = await self._call(
             http,
             "POST",
             route,
@@ -228,72 +235,50 @@ class SalesClient:
             raise refusal(reply)
         return _decode(decoder, reply)
 
+    async def _call(
+        self,
+        http: ServiceClient,
+        method: str,
+        route: str,
+        tenant_id: str,
+        auth_token: str,
+        *,
+        params: Mapping[str, int | float] | None = None,
+        parts: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        safe: bool = False,
+        timeout: float | None = None,  # noqa: ASYNC109 - becomes the call's deadline
+    ) -> Reply:
+        token = bare_token(auth_token)
+        try:
+            return await http.call(
+                method,
+                route,
+                parts=parts,
+                params=params,
+                headers={"Authorization": f"Bearer {token}", "X-Tenant-ID": tenant_id, **(headers or {})},
+                body=body,
+                partition=tenant_id,
+                subject=_subject(token, self._remembered(token)),
+                safe=safe,
+                timeout=timeout,
+            )
+        except HTTPClientError as error:
+            raise unavailable(error) from error
 
-async def _call(
-    http: ServiceClient,
-    method: str,
-    route: str,
-    tenant_id: str,
-    auth_token: str,
-    *,
-    params: Mapping[str, int | float] | None = None,
-    parts: Mapping[str, str] | None = None,
-    headers: Mapping[str, str] | None = None,
-    body: bytes = b"",
-    safe: bool = False,
-    timeout: float | None = None,  # noqa: ASYNC109 - becomes the call's deadline
-) -> Reply:
-    token = bare_token(auth_token)
-    try:
-        return await http.call(
-            method,
-            route,
-            parts=parts,
-            params=params,
-            headers={"Authorization": f"Bearer {token}", "X-Tenant-ID": tenant_id, **(headers or {})},
-            body=body,
-            partition=tenant_id,
-            subject=hashlib.sha256(token.encode()).digest(),
-            safe=safe,
-            timeout=timeout,
-        )
-    except HTTPClientError as error:
-        raise unavailable(error) from error
+
+def _subject(token: str, principal: Principal | None) -> bytes:
+    """For whom an answer is: the verified person with their scopes, else whoever holds this very token."""
+    if principal is None:
+        return hashlib.sha256(token.encode()).digest()
+    return f"{principal.subject}\n{' '.join(sorted(principal.scopes))}".encode()
 
 
 def bare_token(auth_token: str) -> str:
     """The token without ``Bearer ``."""
     kind, _, token = auth_token.strip().partition(" ")
     return token.strip() if kind.lower() == "bearer" else auth_token.strip()
-
-
-def no_sales(product_id: str, days: int) -> SalesData:
-    """The document's figures of a product of which no sale is known."""
-    return SalesData(
-        product_id=product_id,
-        total_quantity_sold=0,
-        total_revenue=0.0,
-        average_daily_sales=0.0,
-        sales_trend="unknown",
-        last_sale_date=None,
-        period_days=days,
-    )
-
-
-def no_forecast(product_id: str, forecast_days: int) -> DemandForecast:
-    """The document's figures of a product without a forecast."""
-    return DemandForecast(
-        product_id=product_id,
-        forecast_days=forecast_days,
-        predicted_demand=None,
-        confidence_level=None,
-        recommended_stock_level=None,
-    )
-
-
-def no_summary() -> SalesSummary:
-    """The document's figures of a period without sales."""
-    return SalesSummary(total_orders=0, total_revenue=0.0, total_items_sold=0, average_order_value=None)
 
 
 def _decode(decoder: "msgspec.json.Decoder[T]", reply: Reply) -> T:

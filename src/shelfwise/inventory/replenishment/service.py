@@ -61,7 +61,7 @@ class ReplenishmentService:
         """The policy's word on one product; None when the forecast gives nothing to decide on."""
         now = self._clock()
         today = tenant.today(now)
-        decision = decide([facts], [forecast], today)[0]
+        decision = decide([facts], [_with_history(forecast)], today)[0]
         return None if decision is None else _recommendation(tenant, facts, decision, forecast, today, now)
 
     async def last(self, tenant_id: str, product_id: str) -> Recommendation | None:
@@ -173,13 +173,18 @@ class ReplenishmentService:
             query, tenant_id=tenant.tenant_id, auth_token=auth_token, in_background=in_background
         )
         forecasts: dict[str, DemandForecast] = {item["product_id"]: item for item in answer["items"]}
-        wanted = [forecasts.get(fact.product_id) for fact in facts]
+        wanted = [_with_history(forecasts.get(fact.product_id)) for fact in facts]
         decisions = decide(facts, wanted, today)
         return [
             _recommendation(tenant, fact, decision, forecast, today, now)
             for fact, decision, forecast in zip(facts, decisions, wanted, strict=True)
             if decision is not None and forecast is not None
         ]
+
+
+def _with_history(forecast: Forecast | None) -> Forecast | None:
+    """The forecast unless it knows only what other products sell: that is no reason to buy this one."""
+    return None if forecast is None or forecast.get("history_days") == 0 else forecast
 
 
 def _recommendation(
