@@ -220,3 +220,9 @@ async def test_operators_see_health_only_with_their_scope(call):
     assert (await call("GET", "/health/live", {"Host": "localhost"})).status == 200
     problem(await call("GET", "/health", {"Host": "localhost"}), 401, "unauthenticated")
     problem(await call("GET", "/metrics", HEADERS), 403, "forbidden")
+
+
+async def test_the_front_door_leads_to_the_documentation(call):
+    answer = await call("GET", "/", {"Host": "localhost"})
+    assert (answer.status, answer.headers["location"]) == (303, "/docs")
+    assert (await call("GET", "/docs", {"Host": "localhost"})).headers["content-type"] == "text/html; charset=utf-8"

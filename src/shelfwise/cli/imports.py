@@ -29,7 +29,8 @@ _LISTED_ERRORS = 1000
 def products(file: File, tenant: TenantOption, as_json: AsJson = False, data_dir: DataDir = None) -> None:
     """Add the products of a CSV file and change those that differ.
 
-    Columns: product_id, sku, name (needed); category, price, unit_cost, pack_size, moq, supplier, barcode.
+    Columns: product_id, name (needed); sku (else the id), category, price, unit_cost, pack_size, moq, supplier
+    (created when it is new), barcode, barcodes, aliases, status.
     """
     with file.open("rb") as lines:
         total = sum(1 for _ in lines)
@@ -63,7 +64,8 @@ def sales(
     """Record the order lines of a CSV file. Importing a file again changes nothing.
 
     Columns: order_id, line_no, ordered_at, product, quantity, unit_price (needed); kind (sale, cancellation,
-    return), cancels_order_id, cancels_line_no, name, location_id.
+    return), cancels_order_id, cancels_line_no, name, location_id. A time without an offset, such as
+    2026-10-05T10:15, is read in the tenant's time zone.
     """
     size = file.stat().st_size
 

@@ -19,6 +19,7 @@ from litestar.openapi.spec import (
     SecurityScheme,
 )
 from litestar.params import FromPath
+from litestar.response import Redirect
 from litestar.routes import HTTPRoute
 
 from shelfwise.platform.idempotency import MAX_KEY_LENGTH
@@ -170,9 +171,13 @@ def docs_router(title: str) -> Router:
     def schema(request: Request[Any, Any, Any]) -> Response[bytes]:
         return Response(msgspec.json.encode(document(request.app)), media_type="application/vnd.oai.openapi+json")
 
+    @get("/", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
+    def root() -> Redirect:
+        return Redirect("/docs", status_code=303)
+
     @get("/docs", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
     def docs() -> Response[str]:
-        return Response(page, media_type="text/html; charset=utf-8", headers={"Content-Security-Policy": _POLICY})
+        return Response(page, media_type="text/html", headers={"Content-Security-Policy": _POLICY})
 
     @get("/docs/start.js", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
     def start() -> Response[bytes]:
@@ -190,4 +195,4 @@ def docs_router(title: str) -> Router:
             headers={"Content-Encoding": "gzip", "Cache-Control": "public, max-age=86400"},
         )
 
-    return Router("/", route_handlers=[schema, docs, start, asset])
+    return Router("/", route_handlers=[root, schema, docs, start, asset])

@@ -101,7 +101,8 @@ def health_router(
         "/metrics",
         opt={"ops": True},
         summary="Prometheus metrics",
-        media_type=CONTENT_TYPE_PLAIN_1_0_0,
+        # The framework adds the charset itself.
+        media_type=CONTENT_TYPE_PLAIN_1_0_0.replace("; charset=utf-8", ""),
         responses=_REFUSALS,
     )
     async def metrics() -> bytes:
