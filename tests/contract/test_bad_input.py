@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from fixtures.contract import FUZZED, REFUSED, Raw, all_powerful, port_of, problem_of, send
-from fixtures.pairs import ServicePair
+from fixtures.pairs import ServicePair, wait_until
 
 COUNTER = itertools.count()
 LONG = '"' + "x" * 100_000 + '"'
@@ -270,3 +270,15 @@ def test_a_field_at_the_edge_of_what_may_be_breaks_nothing_afterwards(services, 
 def _still_reads(services: ServicePair, service: str, note: object) -> None:
     for url, found in read(services, FUZZED, service, READS[service]).items():
         assert found.status == 200, (note, url, found)
+
+
+@pytest.mark.parametrize("service", ["inventory", "sales"])
+def test_what_one_service_took_the_other_takes(services, service):
+    """Were one of them stricter, its outbox would offer the same message for ever."""
+
+    def pending() -> int:
+        headers = list(all_powerful(services, FUZZED).items())
+        health = send(port_of(services, service), "GET", "/health", headers).json()
+        return health["components"]["outbox"]["detail"]["pending"]
+
+    wait_until(lambda: pending() == 0, 30, f"the outbox of {service} to be empty", services.log(service))
