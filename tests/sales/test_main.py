@@ -11,12 +11,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 import shelfwise.sales
 from fixtures.sales import NOW, SECRET, catalogue, headers
 from fixtures.servers import RunningServer, running
 from shelfwise.contracts.events import SaleEvents
 from shelfwise.platform.migrate import MigrationUrls, upgrade
+from shelfwise.platform.outbox import Relay
 from shelfwise.sales.config import SalesSettings
 from shelfwise.sales.main import create_app
 from shelfwise.sales.tables import MIGRATIONS
@@ -209,6 +211,41 @@ async def test_a_file_may_come_as_the_body_or_in_a_form(call):
     assert (await call("GET", "/api/sales/imports/nope"))[0] == 404
 
 
+async def test_a_form_with_an_endless_boundary_is_malformed(call):
+    multipart = {**headers(), "Content-Type": "multipart/form-data; boundary=" + "x" * 257}
+    status, problem = await call("POST", "/api/sales/imports", b"--x", multipart)
+    assert (status, problem["type"]) == (400, "urn:shelfwise:problem:malformed")
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type", "text"),
+    [
+        ("imports", "text/csv", "order_id,line_no,ordered_at,product,quantity,unit_price\nf1,1,2026-02-01,P1,1,1"),
+        ("orders/bulk", "application/x-ndjson", json.dumps(ORDER)),
+    ],
+)
+async def test_an_upload_that_breaks_off_is_no_error_of_ours_and_books_no_cut_row(call, path, media_type, text):
+    sent = {**headers(), "Content-Type": media_type, "Content-Length": "1000000"}
+    head = f"POST /api/sales/{path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in sent.items())
+    # The end of the text would be a good row: only that the client went away says that it was cut.
+    with capture_logs() as logs:
+        _, writer = await asyncio.open_connection("127.0.0.1", call.server.port)
+        writer.write(f"{head}\r\n{text}".encode())
+        await writer.drain()
+        await asyncio.sleep(0.3)
+        writer.close()
+        await writer.wait_closed()
+        async with asyncio.timeout(10):
+            while not (ended := [log for log in logs if log["event"] in {"import.failed", "bulk.broken_off"}]):
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)
+    assert [log["log_level"] for log in ended] == ["info"]
+    assert [log for log in logs if log["log_level"] in {"warning", "error"} and "outbox" not in log["event"]] == []
+    assert (await call("GET", "/api/sales/summary"))[1]["total_orders"] == 0
+    imports = (await call("GET", "/api/sales/imports"))[1]["items"]
+    assert [(item["status"], item["imported"]) for item in imports] == [("failed", 0)] * (path == "imports")
+
+
 @pytest.mark.parametrize(
     ("method", "target", "body", "status"),
     [
@@ -282,6 +319,24 @@ async def test_every_route_documents_its_problems(call):
         if path.startswith("/api/"):
             for method, operation in methods.items():
                 assert {"400", "401", "403", "503"} <= set(operation["responses"]), (method, path)
+
+
+async def test_the_relay_ends_by_itself_when_the_application_stops(tmp_path, monkeypatch):
+    ends = []
+    run = Relay.run
+
+    async def watched(relay):
+        try:
+            await run(relay)
+            ends.append("stopped")
+        except asyncio.CancelledError:
+            ends.append("cancelled")
+            raise
+
+    monkeypatch.setattr(Relay, "run", watched)
+    async with serving(tmp_path, "http://127.0.0.1:9"):
+        pass
+    assert ends == ["stopped"]
 
 
 def test_only_the_composition_root_and_the_relays_task_know_the_way_to_inventory():

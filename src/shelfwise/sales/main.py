@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import NamedTuple
 
-from litestar import Litestar
 from prometheus_client import CollectorRegistry
 
 from shelfwise.platform.database import Database
@@ -41,6 +40,8 @@ from shelfwise.sales.tables import MIGRATIONS, OUTBOX
 _DESCRIPTION = "Records what is sold, analyses it and forecasts demand."
 #: An outbox that has not moved for so long wants an operator's eye.
 _LAG_SECONDS = 60.0
+#: A delivery under way may end; one that hangs is cut off, and its rows are delivered after the next start.
+_RELAY_STOP_SECONDS = 2.0
 
 Clock = Callable[[], datetime]
 
@@ -123,17 +124,6 @@ def create_app(settings: SalesSettings | None = None, *, clock: Clock = _utc_now
     readiness = Readiness()
     release = version("shelfwise")
 
-    @asynccontextmanager
-    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
-        relaying = asyncio.create_task(sales.relay.run())
-        try:
-            yield
-        finally:
-            relaying.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await relaying
-            await sales.aclose()
-
     asgi = create_application(
         title="Shelfwise Sales",
         version=release,
@@ -158,10 +148,26 @@ def create_app(settings: SalesSettings | None = None, *, clock: Clock = _utc_now
             registry=registry,
         ),
         dependencies={},
-        lifespan=lifespan,
+        lifespan=lambda _app: _running(sales),
         import_paths=frozenset({"/api/sales/imports", "/api/sales/orders/bulk"}),
     )
     return Application(asgi, readiness)
+
+
+@asynccontextmanager
+async def _running(sales: Sales) -> AsyncIterator[None]:
+    """The application's life: the relay runs."""
+    relaying = asyncio.create_task(sales.relay.run())
+    try:
+        yield
+    finally:
+        sales.relay.stop()
+        done, _ = await asyncio.wait({relaying}, timeout=_RELAY_STOP_SECONDS)
+        if not done:
+            relaying.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await relaying
+        await sales.aclose()
 
 
 def health_checks(sales: Sales) -> dict[str, Check]:

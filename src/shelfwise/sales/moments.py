@@ -20,14 +20,14 @@ def read_moment(text: str, zone: ZoneInfo) -> Moment:
     A wall time that a clock change repeats means its first occurrence; one that it skips, the same time after it.
 
     Raises:
-        ValueError: not a date and time, or outside the years 1970 to 2199.
+        ValueError: not a date and time, or outside the years 1971 to 2198.
     """
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise ValueError(f"{text[:40]!r} is not a date and time such as 2024-01-15T10:00:00Z") from error
     if not in_calendar(moment):
-        raise ValueError(f"the year {moment.year} is not between {FIRST_YEAR} and {LAST_YEAR}")
+        raise ValueError(f"the year {moment.year} is not between {FIRST_YEAR + 1} and {LAST_YEAR - 1}")
     if moment.tzinfo is None:
         return Moment(moment.replace(tzinfo=zone).astimezone(UTC), moment.date())
     instant = moment.astimezone(UTC)

@@ -1,14 +1,37 @@
 """Bodies that arrive as streams: their media types, and the file inside a form."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
-from python_multipart.exceptions import MultipartParseError
+from litestar import Request
+from litestar.exceptions import InternalServerException
+from python_multipart.exceptions import FormParserError, MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from shelfwise.platform.problems import BadRequestError, InvalidError, UnsupportedMediaTypeError
 
 CSV_TYPES = frozenset({"text/csv", "application/csv", "application/octet-stream"})
 NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+
+
+class BrokenOffError(BadRequestError):
+    """The client went away before the end of its body; nobody reads the answer."""
+
+    def __init__(self) -> None:
+        super().__init__("The body broke off before its end. Send it again.")
+
+
+async def received(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+    """The body as it arrives.
+
+    Raises:
+        BrokenOffError: the client went away. The framework reports that as an error of the server, which it is not.
+    """
+    try:
+        async for chunk in request.stream():
+            yield chunk
+    except InternalServerException as error:
+        raise BrokenOffError from error
 
 
 def check_media_type(content_type: str | None, accepted: frozenset[str], advice: str) -> None:
@@ -22,6 +45,7 @@ def csv_stream(content_type: str | None, body: AsyncIterator[bytes]) -> AsyncIte
 
     Raises:
         UnsupportedMediaTypeError: neither of the two.
+        BadRequestError: the form's boundary is missing or too long.
     """
     if _media_type(content_type) != "multipart/form-data":
         check_media_type(content_type, CSV_TYPES, "Send text/csv, or multipart/form-data with one file.")
@@ -29,21 +53,24 @@ def csv_stream(content_type: str | None, body: AsyncIterator[bytes]) -> AsyncIte
     boundary = parse_options_header(content_type)[1].get(b"boundary")
     if not boundary:
         raise BadRequestError("The multipart body names no boundary.")
-    return _file_of(boundary, body)
-
-
-async def _file_of(boundary: bytes, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     form = _Form()
-    parser = MultipartParser(
-        boundary,
-        {
-            "on_part_begin": form.begin,
-            "on_header_field": form.name,
-            "on_header_value": form.value,
-            "on_headers_finished": form.headers_end,
-            "on_part_data": form.data,
-        },
-    )
+    try:
+        parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": form.begin,
+                "on_header_field": form.name,
+                "on_header_value": form.value,
+                "on_headers_finished": form.headers_end,
+                "on_part_data": form.data,
+            },
+        )
+    except FormParserError as error:
+        raise BadRequestError("The multipart body's boundary is too long.") from error
+    return _file_of(form, parser, body)
+
+
+async def _file_of(form: "_Form", parser: MultipartParser, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     async for chunk in body:
         try:
             parser.write(chunk)

@@ -32,6 +32,12 @@ def test_an_instant_falls_on_the_tenants_day():
     assert (row.kind, row.business_day) == ("sale", date(2026, 7, 1))
 
 
+@pytest.mark.parametrize("day", [b"1971-01-01", b"2198-12-31"])
+def test_the_first_and_the_last_year_that_the_message_names_are_taken(day):
+    good, bad = read(b"o,1," + day + b",P,1,1,sale,,,")
+    assert (len(good), bad) == (1, [])
+
+
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
@@ -50,6 +56,8 @@ def test_an_instant_falls_on_the_tenants_day():
         (b"o,1,2026-01-01,P,1000000000,1000000,sale,,,", "more than 10^12"),
         (b"o,1,2026-02-30,P,1,1,sale,,,", "ordered_at: '2026-02-30' is not a date"),
         (b"o,1,0001-01-01,P,1,1,sale,,,", "ordered_at: the year 1"),
+        (b"o,1,1970-12-31,P,1,1,sale,,,", "ordered_at: the year 1970 is not between 1971 and 2198"),
+        (b"o,1,2199-01-01,P,1,1,sale,,,", "ordered_at: the year 2199 is not between 1971 and 2198"),
         (b"o,1,2026-01-01,P,1,1,refund,,,", "kind: 'refund' is not one of"),
         (b"o,1,2026-01-01,P,1,1,cancellation,,,", "must say which line"),
         (b"o,1,2026-01-01,P,1,1,cancellation,o,,", "must both be given"),

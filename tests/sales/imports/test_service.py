@@ -104,6 +104,20 @@ async def test_an_import_that_breaks_off_says_so_and_keeps_what_is_booked(sales)
     assert (await sales.imports.run("t1", chunks(HEADER + "\n".join(rows(2_500, 1)))))["imported"] == 500
 
 
+async def test_rows_that_take_back_before_the_sale_are_bad_rows(sales):
+    await sales.product_refs.apply("t1", catalogue("P0"))
+    text = (
+        "o1,1,2026-02-10T10:00,P0,5,1,sale,,\n"
+        "C1,1,2026-02-09T23:59,P0,1,1,cancellation,o1,1\n"
+        "R1,1,2026-02-09,P0,1,1,return,o1,1\n"
+        "C2,1,2026-02-10,P0,1,1,cancellation,o1,1\n"
+    )
+    view = await sales.imports.run("t1", chunks(HEADER + text))
+    reason = "ordered_at: must not be before the order was placed"
+    assert [(e["line"], e["reason"]) for e in view["row_errors"]["items"]] == [(3, reason), (4, reason)]
+    assert view["imported"] == 2
+
+
 async def test_two_imports_of_one_file_at_once_book_each_row_once(sales):
     await sales.product_refs.apply("t1", catalogue(*(f"P{n}" for n in range(7))))
     lines = rows(4_200)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from fixtures.sales import catalogue
 from shelfwise.contracts.events import SaleEvent
 from shelfwise.platform.idempotency import RequestIdentity
+from shelfwise.platform.problems import InvalidError
 from shelfwise.sales.orders.errors import OrderExistsError, OrderNotFoundError
 from shelfwise.sales.orders.schemas import Cancellation, LineQuantity, NewOrder, OrderLine, OrderReturn, ReturnedLine
 from shelfwise.sales.tables import OUTBOX, SALES_DAILY
@@ -92,6 +93,41 @@ async def test_a_return_is_on_its_own_day_and_says_whether_it_can_be_sold_again(
     assert (figures["total_quantity_sold"], figures["returned_quantity"], figures["refunded_revenue"]) == (5, 2, 2.0)
     event = (await events(shop))[-1]
     assert (event.kind, event.business_date, event.resellable) == ("return", "2026-02-25", False)
+
+
+@pytest.mark.parametrize(
+    ("moment", "reason"),
+    [
+        ("2026-02-20T09:59:59Z", "must not be before the order was placed"),
+        ("2026-02-19", "must not be before the order was placed"),
+        ("2026-03-02T12:00:01Z", "must not be more than a day in the future"),
+    ],
+)
+async def test_lines_are_not_taken_back_before_the_order_nor_far_ahead(shop, moment, reason):
+    await shop.orders.post("t1", order("o1", 5))
+    with pytest.raises(InvalidError) as cancelling:
+        await shop.orders.cancel("t1", "o1", Cancellation(cancelled_at=moment))
+    line = ReturnedLine(line_no=1, quantity=1)
+    with pytest.raises(InvalidError) as returning:
+        await shop.orders.take_back("t1", "o1", OrderReturn(lines=[line], returned_at=moment))
+    found = [(error.value.errors[0].field, error.value.errors[0].message) for error in (cancelling, returning)]
+    assert found == [("cancelled_at", reason), ("returned_at", reason)]
+    assert (await shop.orders.view("t1", "o1"))["quantity"] == 5
+
+
+@pytest.mark.parametrize("moment", ["2026-02-20T10:00:00Z", "2026-02-20", "2026-03-02T12:00:00Z"])
+async def test_lines_are_taken_back_from_the_orders_moment_or_day_on(shop, moment):
+    await shop.orders.post("t1", order("o1", 5))
+    await shop.orders.cancel("t1", "o1", Cancellation(cancelled_at=moment))
+    assert (await shop.orders.view("t1", "o1"))["status"] == "cancelled"
+
+
+async def test_an_order_dated_ahead_can_be_cancelled_now(shop):
+    await shop.orders.post("t1", order("o1", 5, at="2026-07-01T10:00:00Z"))
+    await shop.orders.cancel("t1", "o1", Cancellation())
+    view = await shop.orders.view("t1", "o1")
+    assert view["status"] == "cancelled"
+    assert {line["occurred_at"] for line in view["lines"]} == {"2026-07-01T10:00:00Z"}
 
 
 async def test_another_tenants_order_is_not_there(shop):

@@ -15,6 +15,7 @@ KINDS: tuple[Kind, ...] = ("sale", "cancellation", "return")
 MAX_QUANTITY = 10**9
 MAX_AMOUNT = Decimal(10**12)
 ZERO = Decimal(0)
+BEFORE_ORDER = "must not be before the order was placed"
 
 
 class LineDraft(NamedTuple):
@@ -249,6 +250,9 @@ class Book:
 def _referring(draft: LineDraft, target: SoldLine, products: dict[str, str]) -> BookedLine | str:
     if draft.product and draft.product != target.product and products.get(draft.product) != target.product_id:
         return f"refers to a line of another product, {target.product!r}"
+    # By days, because a row may name no time of day.
+    if draft.business_day < target.business_day:
+        return f"ordered_at: {BEFORE_ORDER}"
     if draft.quantity > target.left:
         return f"takes back {draft.quantity}, of which {target.left} are left"
     # The product as it was sold: so an unresolved sale and its cancellation are resolved together.

@@ -24,6 +24,7 @@ from shelfwise.platform.problems import UnavailableError
 from shelfwise.platform.tenancy import business_day
 from shelfwise.sales.booking.repository import BookingRepository, OrderHead, UnresolvedCode
 from shelfwise.sales.booking.rules import (
+    BEFORE_ORDER,
     KINDS,
     MAX_AMOUNT,
     MAX_QUANTITY,
@@ -38,6 +39,7 @@ from shelfwise.sales.product_refs.service import LockedProduct, ProductRefsServi
 from shelfwise.sales.tables import OUTBOX
 
 __all__ = [
+    "BEFORE_ORDER",
     "KINDS",
     "MAX_AMOUNT",
     "MAX_QUANTITY",

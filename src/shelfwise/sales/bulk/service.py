@@ -5,6 +5,7 @@ from collections.abc import AsyncIterable, Sequence
 from typing import NamedTuple
 
 import msgspec
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shelfwise.platform.problems import InvalidError
@@ -13,11 +14,14 @@ from shelfwise.sales.bulk.schemas import BulkAnswer, RowError
 from shelfwise.sales.lines import Line, LineSplitter
 from shelfwise.sales.orders.service import NewOrder, drafts_of
 from shelfwise.sales.product_refs.service import ProductRefsService, Tenant
+from shelfwise.sales.uploads import BrokenOffError
 
 _BATCH_LINES = 500
 _BATCH_BYTES = 2 * 1024 * 1024
 _LISTED_ERRORS = 1000
 _DECODER = msgspec.json.Decoder(NewOrder)
+
+logger = structlog.get_logger("shelfwise.bulk")
 
 
 class _Posted(NamedTuple):
@@ -41,13 +45,17 @@ class BulkOrdersService:
         splitter = LineSplitter()
         waiting: list[Line] = []
         size = 0
-        async for chunk in chunks:
-            for line in splitter.feed(chunk):
-                waiting.append(line)
-                size += len(line.data or b"")
-                if len(waiting) >= _BATCH_LINES or size >= _BATCH_BYTES:
-                    await self._batch(tenant, waiting, answer, history=history)
-                    waiting, size = [], 0
+        try:
+            async for chunk in chunks:
+                for line in splitter.feed(chunk):
+                    waiting.append(line)
+                    size += len(line.data or b"")
+                    if len(waiting) >= _BATCH_LINES or size >= _BATCH_BYTES:
+                        await self._batch(tenant, waiting, answer, history=history)
+                        waiting, size = [], 0
+        except BrokenOffError:
+            logger.info("bulk.broken_off", received=answer["received"], accepted=answer["accepted"])
+            raise
         await self._batch(tenant, [*waiting, *splitter.finish()], answer, history=history)
         return answer
 

@@ -9,7 +9,7 @@ from shelfwise.platform.apidocs import problem_responses, text_body
 from shelfwise.platform.guards import tenant_of
 from shelfwise.sales.imports.schemas import ImportPage, ImportView
 from shelfwise.sales.imports.service import ImportService
-from shelfwise.sales.uploads import csv_stream
+from shelfwise.sales.uploads import csv_stream, received
 
 AnyRequest = Request[Any, Any, Any]
 Limit = Annotated[int, QueryParameter(ge=1, le=100)]
@@ -38,7 +38,7 @@ def imports_router(service: ImportService) -> Router:
 
         With `history=true` Inventory is not told, so that its stock does not move.
         """
-        body = csv_stream(request.headers.get("Content-Type"), request.stream())
+        body = csv_stream(request.headers.get("Content-Type"), received(request))
         return await service.run(tenant_of(request), body, history=history)
 
     @get("/api/sales/imports/{import_id:str}", opt=read, summary="An import", responses=problem_responses(404, 422))

@@ -23,6 +23,7 @@ from shelfwise.sales.imports.rules import BadRow, HeaderError, Row, RowReader, r
 from shelfwise.sales.imports.schemas import ImportHead, ImportPage, ImportView, RowErrors, RowErrorView
 from shelfwise.sales.lines import Line, LineSplitter
 from shelfwise.sales.product_refs.service import ProductRefsService, Tenant
+from shelfwise.sales.uploads import BrokenOffError
 
 __all__ = ["ImportProgress", "ImportService", "ImportView"]
 
@@ -188,7 +189,8 @@ class _Running:
         """Keeps what is booked and says that the rest is missing; the same file can simply be sent again."""
         if self._record is None:
             return
-        logger.warning("import.failed", import_id=self._record.import_id, reason=type(error).__name__)
+        log = logger.info if isinstance(error, BrokenOffError) else logger.warning
+        log("import.failed", import_id=self._record.import_id, reason=type(error).__name__)
         self._record = await self._service.end(
             self._tenant, self._record, "failed", "The import stopped before its end. Send the same file again."
         )

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -14,7 +14,15 @@ from shelfwise.platform.database import Database
 from shelfwise.platform.idempotency import IdempotencyKeys, RequestIdentity, StoredAnswer
 from shelfwise.platform.problems import InvalidError
 from shelfwise.platform.tenancy import business_day
-from shelfwise.sales.booking.service import Booking, BookingService, Kind, KnownOrder, LineDraft, OrderHead
+from shelfwise.sales.booking.service import (
+    BEFORE_ORDER,
+    Booking,
+    BookingService,
+    Kind,
+    KnownOrder,
+    LineDraft,
+    OrderHead,
+)
 from shelfwise.sales.identifiers import code_problem, identifier_problem, text_problem
 from shelfwise.sales.moments import Moment, read_moment
 from shelfwise.sales.orders.errors import OrderExistsError, OrderNotFoundError
@@ -34,6 +42,9 @@ from shelfwise.sales.tables import IDEMPOTENCY_KEYS
 __all__ = ["NewOrder", "OrdersService", "drafts_of"]
 
 _MAX_AMOUNT = Decimal(10**12)
+#: Clocks differ, and so do time zones; more than that is a mistake.
+_AHEAD = timedelta(days=1)
+_DAY_LENGTH = len("2026-01-31")
 
 Effect = Callable[[AsyncConnection, Tenant], Awaitable[StoredAnswer]]
 
@@ -92,12 +103,12 @@ class OrdersService:
 
         Raises:
             OrderNotFoundError: no such order.
-            InvalidError: a line is not the order's, or less is left of it.
+            InvalidError: a line is not the order's, less is left of it, or the moment is before the order or ahead.
         """
 
         async def effect(connection: AsyncConnection, tenant: Tenant) -> StoredAnswer:
             known = await self._known(connection, tenant_id, order_id, lock=True)
-            moment = self._moment(what.cancelled_at, tenant, "cancelled_at")
+            moment = self._moment(what.cancelled_at, tenant, known, "cancelled_at")
             wanted = [(line.line_no, line.quantity) for line in what.lines]
             if not wanted:
                 wanted = [(line_no, sold.left) for line_no, sold in sorted(known.sold.items()) if sold.left]
@@ -116,12 +127,12 @@ class OrdersService:
 
         Raises:
             OrderNotFoundError: no such order.
-            InvalidError: a line is not the order's, or less is left of it.
+            InvalidError: a line is not the order's, less is left of it, or the moment is before the order or ahead.
         """
 
         async def effect(connection: AsyncConnection, tenant: Tenant) -> StoredAnswer:
             known = await self._known(connection, tenant_id, order_id, lock=True)
-            moment = self._moment(what.returned_at, tenant, "returned_at")
+            moment = self._moment(what.returned_at, tenant, known, "returned_at")
             drafts = []
             for index, line in enumerate(what.lines):
                 draft = _draft(known, index, "return", line.line_no, line.quantity, moment)
@@ -181,11 +192,22 @@ class OrdersService:
         after = await self._known(connection, tenant.tenant_id, head.order_id)
         return StoredAnswer(200, msgspec.json.encode(_view(after, tenant)))
 
-    def _moment(self, text: str | None, tenant: Tenant, field: str) -> Moment:
+    def _moment(self, text: str | None, tenant: Tenant, known: KnownOrder, field: str) -> Moment:
+        """When lines of an order are taken back: now, or as told, but never before the order."""
+        now = self._clock()
         if text is None:
-            now = self._clock()
-            return Moment(now, business_day(now, tenant.time_zone))
-        return _read_moment(text, ZoneInfo(tenant.time_zone), field)
+            # An order may be dated ahead, and each row of a file has its own moment.
+            sold = [line.draft.occurred_at for line in known.lines if line.draft.kind == "sale"]
+            at = max(now, known.head.ordered_at, *sold)
+            return Moment(at, business_day(at, tenant.time_zone))
+        moment = _read_moment(text, ZoneInfo(tenant.time_zone), field)
+        # A day without a time is the whole day.
+        same_day = len(text) <= _DAY_LENGTH and moment.business_day == known.head.business_day
+        _refuse(field, BEFORE_ORDER if moment.instant < known.head.ordered_at and not same_day else None)
+        pinned = tenant.pinned
+        ahead = moment.instant > now + _AHEAD and (pinned is None or moment.business_day > pinned + _AHEAD)
+        _refuse(field, "must not be more than a day in the future" if ahead else None)
+        return moment
 
 
 def drafts_of(order: NewOrder, tenant: Tenant) -> tuple[OrderHead, list[LineDraft]]:
