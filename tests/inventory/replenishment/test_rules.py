@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from fixtures.sales_like import five_keys
 from shelfwise.inventory.replenishment.rules import Facts, decide, sentence, total_days
+from shelfwise.planning.demand import TotalDemandTable
 
 TODAY = date(2026, 3, 10)
 LEVELS = [0.05, 0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 0.98, 0.99]
@@ -47,6 +48,19 @@ def test_the_documents_example():
     assert (decision.needed, decision.order_quantity, decision.order_up_to_level) == (150, 200, 200)
     assert (decision.urgency, decision.days_of_cover) == ("medium", 8.3)
     assert one(facts(review_period_days=7)).urgency == "high"
+
+
+@pytest.mark.parametrize(("lead_times", "most"), [(((7, 1.0),), 6), (((5, 0.5), (7, 0.3), (14, 0.2)), 40)])
+def test_a_decision_asks_the_distribution_few_times(monkeypatch, lead_times, most):
+    asked, plain = [], TotalDemandTable.cdf
+
+    def counted(table, x, days):
+        asked.append(days)
+        return plain(table, x, days)
+
+    monkeypatch.setattr(TotalDemandTable, "cdf", counted)
+    one(facts(lead_times=lead_times))
+    assert 0 < len(asked) <= most
 
 
 def test_moq_and_the_maximum_stock_are_kept():

@@ -59,6 +59,51 @@ def test_the_mixture_is_the_first_amount_that_suffices(rates, times, level):
     assert (reached(found - 1)[short] < level).all()
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.floats(0, 20), min_size=1, max_size=4),
+    st.lists(st.integers(1, 30), min_size=1, max_size=3, unique=True),
+    st.floats(0.5, 0.999),
+    st.tuples(st.floats(-10, 2000), st.floats(-10, 2000)),
+)
+def test_a_bracket_right_or_wrong_never_changes_the_answer(rates, times, level, bracket):
+    weights, cdf = np.full(len(times), 1.0 / len(times)), poisson(np.array(rates))
+    plain = reorder_point_mixture(cdf, times, weights, level)
+    parts = np.stack([stats.poisson.ppf(level, np.array(rates) * t) for t in times])
+    for ends in (bracket, (parts.min(axis=0), parts.max(axis=0)), (0.0, np.inf), (plain, plain)):
+        np.testing.assert_array_equal(reorder_point_mixture(cdf, times, weights, level, ends), plain)
+        filled = order_up_to_level(cdf, 0, times[0], level, ends)
+        np.testing.assert_array_equal(filled, order_up_to_level(cdf, 0, times[0], level))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.floats(0, 300), min_size=1, max_size=4),
+    st.lists(st.integers(1, 60), min_size=1, max_size=4),
+    st.floats(0.01, 0.999),
+    st.floats(0.5, 2.0),
+)
+def test_the_tables_own_quantiles_as_bracket_give_what_the_plain_search_gives(means, times, level, ratio):
+    table = TotalDemandTable.from_summary(means, 0.95, np.array(means) * ratio, 30)
+    weights = np.full(len(times), 1.0 / len(times))
+    parts = np.stack([table.quantile(level, t) for t in times])
+    plain = reorder_point_mixture(table.cdf, times, weights, level)
+    ends = (parts.min(axis=0), parts.max(axis=0))
+    np.testing.assert_array_equal(reorder_point_mixture(table.cdf, times, weights, level, ends), plain)
+
+
+def test_the_quantile_itself_as_bracket_needs_three_calls():
+    asked = []
+
+    def cdf(x, days):
+        asked.append(days)
+        return stats.poisson.cdf(x, 4.0 * days)
+
+    answer = stats.poisson.ppf(0.95, 120)
+    assert reorder_point_mixture(cdf, [30], [1.0], 0.95, (answer, answer)) == answer
+    assert len(asked) == 3  # the shape, the answer, one below
+
+
 def test_lead_times_may_differ_by_product():
     rates = np.array([1.0, 4.0])
     together = reorder_point_mixture(poisson(rates), [[5, 7], [2, 30]], [[0.5, 0.5], [0.9, 0.1]], [0.9, 0.95])
@@ -95,6 +140,7 @@ def test_cover_is_never_below_lead_time_and_review_nor_the_economic_quantity():
         ("probabilities", lambda: reorder_point_mixture(poisson(1), [5, 6], [1.0], 0.9)),
         ("service_level", lambda: reorder_point_mixture(poisson(1), [5], [1.0], 1.0)),
         ("service_level", lambda: order_up_to_level(poisson(1), 1, 5, 0.0)),
+        ("bracket", lambda: reorder_point_mixture(poisson(1), [5], [1.0], 0.9, (0, np.nan))),
         ("cdf", lambda: reorder_point_mixture(lambda x, _: 0.0 * np.asarray(x), [5], [1.0], 0.9)),
     ],
 )

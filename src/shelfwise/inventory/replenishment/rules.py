@@ -158,9 +158,12 @@ def _decide(facts: Sequence[Facts], table: TotalDemandTable, today: date) -> lis
     alpha = np.array([fact.service_level for fact in facts], float)
     times, weights = _lead_times(facts)
     mean_lead = (times * weights).sum(axis=1)
-    s = reorder_point_mixture(table.cdf, times + review[:, None], weights, alpha)
+    waits = times + review[:, None]
+    parts = np.stack([table.quantile(alpha, wait) for wait in waits.T])
+    s = reorder_point_mixture(table.cdf, waits, weights, alpha, (parts.min(axis=0), parts.max(axis=0)))
     cover = cover_days([fact.cover_days for fact in facts], times.max(axis=1), review, 0.0, table.mean(1))
-    level = order_up_to_level(table.cdf, s, cover, alpha)
+    enough = table.quantile(alpha, cover)
+    level = order_up_to_level(table.cdf, s, cover, alpha, (enough, enough))
     position = np.array([fact.position for fact in facts], float)
     order = recommend(
         position,

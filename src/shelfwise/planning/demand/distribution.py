@@ -8,6 +8,7 @@ rate of the stored upper quantiles (the peaks-over-threshold limit with shape 0:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,8 +46,8 @@ class Nodes:
         share = np.clip(np.divide(level - self.levels[lower], gap, out=np.ones_like(level), where=gap > 0), 0.0, 1.0)
         inner = np.where(share == 1.0, high, low + share * (high - low))
         with np.errstate(divide="ignore", invalid="ignore"):
-            tail = self._tail_scale() * np.log((1.0 - self.levels[-1]) / (1.0 - level))
-            drop = np.log(self.levels[0] / level) / self._fade_rate()
+            tail = self._tail_scale * np.log((1.0 - self.levels[-1]) / (1.0 - level))
+            drop = np.log(self.levels[0] / level) / self._fade_rate
         out = np.where(level > self.levels[-1], self.values[:, -1] + np.nan_to_num(tail), inner)
         out = np.where(level < self.levels[0], np.maximum(self.values[:, 0] - np.nan_to_num(drop), 0.0), out)
         return np.where(self.whole, np.ceil(out - 1e-9), out)
@@ -72,10 +73,12 @@ class Nodes:
         return np.asarray(self.levels[lower] + np.clip(share, 0.0, 1.0) * gap)
 
     def _survival(self, x: F) -> F:
-        scale = self._tail_scale()
-        excess = np.divide(x - self.values[:, -1], scale, out=np.full_like(scale, np.inf), where=scale > 0)
+        scale = self._tail_scale
+        with np.errstate(over="ignore"):  # a subnormal scale leaves nothing beyond
+            excess = np.divide(x - self.values[:, -1], scale, out=np.full_like(scale, np.inf), where=scale > 0)
         return np.asarray((1.0 - self.levels[-1]) * np.exp(-np.maximum(excess, 0.0)))
 
+    @cached_property
     def _tail_scale(self) -> F:
         """(n,) mean excess over the last quantile, from the nearest lower one with three times its tail or more.
 
@@ -92,6 +95,7 @@ class Nodes:
         carried = np.maximum(self.mean - self.values[:, -1], 0.0) / last
         return np.asarray(np.where(usable.any(axis=1), measured, carried))
 
+    @cached_property
     def _fade_rate(self) -> F:
         """(n,) exponential rate below the first quantile, infinite where no higher one differs from it."""
         above = self.values > self.values[:, :1]
@@ -103,11 +107,11 @@ class Nodes:
 
     def _fade_below(self, distance: F) -> F:
         with np.errstate(invalid="ignore"):
-            return np.where(distance > 0, np.exp(-self._fade_rate() * np.maximum(distance, 0.0)), 1.0)
+            return np.where(distance > 0, np.exp(-self._fade_rate * np.maximum(distance, 0.0)), 1.0)
 
     def _shortage_below(self, start: F) -> F:
         length = np.maximum(self.values[:, 0] - start, 0.0)
-        rate = self._fade_rate()
+        rate = self._fade_rate
         with np.errstate(over="ignore", invalid="ignore"):
             gone = -np.expm1(-rate * length)
             covered = np.where(self.whole, gone / np.expm1(rate), gone / rate)
@@ -123,7 +127,7 @@ class Nodes:
         return np.asarray(length * (1.0 - self.levels[j] - slope * middle))
 
     def _shortage_beyond(self, start: F) -> F:
-        scale = self._tail_scale()
+        scale = self._tail_scale
         begin = np.maximum(start, self.values[:, -1])
         positive = np.where(scale > 0, scale, 1.0)
         weight = np.where(self.whole, -1.0 / np.expm1(-1.0 / positive), positive)

@@ -16,6 +16,7 @@ from shelfwise.planning.demand.distribution import Nodes
 
 F = NDArray[np.float64]
 MAX_DAYS = 3650
+KEPT = 32  # distributions that a table keeps for the next question about the same days
 
 
 class TotalDemandTable:
@@ -37,6 +38,7 @@ class TotalDemandTable:
         self.means = np.asarray(means, dtype=np.float64)
         self._check()
         self.whole = np.all(self.quantiles == np.floor(self.quantiles), axis=(1, 2))
+        self._kept: dict[bytes, Nodes] = {}
 
     @classmethod
     def from_summary(cls, mean_total: ArrayLike, level: float, quantile: ArrayLike, days: int) -> TotalDemandTable:
@@ -63,7 +65,7 @@ class TotalDemandTable:
 
     def mean(self, days: ArrayLike) -> F:
         """(n,) expected total of the first ``days`` (scalar or (n,)) days."""
-        return self._nodes(days).mean
+        return self._mean(self._whole_days(days))
 
     def cdf(self, x: ArrayLike, days: ArrayLike) -> F:
         """(n,) probability that the first ``days`` days ask for at most ``x`` units; both scalars or (n,)."""
@@ -104,46 +106,75 @@ class TotalDemandTable:
             raise ValueError(f"{name}: shape {array.shape}, expected one number or one for each of {len(self)} rows")
         return np.array(np.broadcast_to(array, (len(self),)))
 
-    def _nodes(self, days: ArrayLike) -> Nodes:
+    def _whole_days(self, days: ArrayLike) -> F:
         wanted = self._vector("days", days)
         if np.any((wanted < 1) | (wanted > MAX_DAYS) | (wanted != np.floor(wanted))):
             raise ValueError(f"days: not whole days from 1 to {MAX_DAYS}")
-        rows = np.arange(len(self))
+        return wanted
+
+    def _nodes(self, days: ArrayLike) -> Nodes:
+        """The distribution over ``days``, kept: a search for a level asks about the same days again and again."""
+        wanted = self._whole_days(days)
+        key = wanted.tobytes()
+        nodes = self._kept.get(key)
+        if nodes is None:
+            nodes = Nodes(self.levels, self._values(wanted), self._mean(wanted), self.whole)
+            if len(self._kept) >= KEPT:
+                self._kept.clear()
+            self._kept[key] = nodes
+        return nodes
+
+    def _place(self, wanted: F) -> tuple[NDArray[np.intp], NDArray[np.intp], F]:
+        """The stored days around the wanted ones, and how far between them those lie."""
         upper = np.minimum(np.searchsorted(self.days, wanted), len(self.days) - 1)
         lower = np.maximum(upper - 1, 0)
         gap = self.days[upper] - self.days[lower]
         share = np.divide(wanted - self.days[lower], gap, out=np.ones(len(self)), where=gap > 0)
-        share = np.clip(share, 0.0, 1.0)
+        return lower, upper, np.clip(share, 0.0, 1.0)
+
+    def _mean(self, wanted: F) -> F:
+        lower, upper, share = self._place(wanted)
+        rows = np.arange(len(self))
+        low, high = self.means[rows, lower], self.means[rows, upper]
+        mean = np.where(share == 1.0, high, low + share * (high - low))
+        first, last = self.days[0], self.days[-1]
+        for outside, extend in ((wanted < first, self._mean_before), (wanted > last, self._mean_beyond)):
+            if outside.any():
+                mean[outside] = extend(wanted[outside], outside)
+        return mean
+
+    def _values(self, wanted: F) -> F:
+        lower, upper, share = self._place(wanted)
+        rows = np.arange(len(self))
         exact = (share == 1.0)[:, None]
         low, high = self.quantiles[rows, lower], self.quantiles[rows, upper]
         values = np.where(exact, high, low + share[:, None] * (high - low))
-        mean = np.where(share == 1.0, self.means[rows, upper], self._linear_mean(rows, lower, upper, share))
         for outside, extend in ((wanted < self.days[0], self._before), (wanted > self.days[-1], self._beyond)):
             if outside.any():
-                mean[outside], values[outside] = extend(wanted[outside], outside)
-        values = np.where(self.whole[:, None], np.floor(values + 0.5), values)
-        return Nodes(self.levels, values, mean, self.whole)
+                values[outside] = extend(wanted[outside], outside)
+        return np.asarray(np.where(self.whole[:, None], np.floor(values + 0.5), values))
 
-    def _linear_mean(self, rows: NDArray[np.intp], lower: NDArray[np.intp], upper: NDArray[np.intp], share: F) -> F:
-        low, high = self.means[rows, lower], self.means[rows, upper]
-        return np.asarray(low + share * (high - low))
+    def _mean_before(self, wanted: F, rows: NDArray[np.bool_]) -> F:
+        return np.asarray(self.means[rows, 0] * (wanted / self.days[0]))
 
-    def _before(self, wanted: F, rows: NDArray[np.bool_]) -> tuple[F, F]:
-        share = wanted / self.days[0]
-        first, mean = self.quantiles[rows, 0], self.means[rows, 0] * share
-        deviation = (first - self.means[rows, 0, None]) * np.sqrt(share)[:, None]
-        return mean, np.clip(mean[:, None] + deviation, 0.0, first)
+    def _before(self, wanted: F, rows: NDArray[np.bool_]) -> F:
+        first, mean = self.quantiles[rows, 0], self._mean_before(wanted, rows)
+        deviation = (first - self.means[rows, 0, None]) * np.sqrt(wanted / self.days[0])[:, None]
+        return np.asarray(np.clip(mean[:, None] + deviation, 0.0, first))
 
-    def _beyond(self, wanted: F, rows: NDArray[np.bool_]) -> tuple[F, F]:
+    def _mean_beyond(self, wanted: F, rows: NDArray[np.bool_]) -> F:
         end, last = int(self.days[-1]), self.means[rows, -1]
         past = np.flatnonzero(self.days <= end - 7)
         pace = last / end
         if len(past):
             pace = (last - self.means[rows, past[-1]]) / (end - int(self.days[past[-1]]))
-        mean = last + np.maximum(pace, 0.0) * (wanted - end)
-        stretch = (wanted / end) ** self._growth(rows)
+        return np.asarray(last + np.maximum(pace, 0.0) * (wanted - end))
+
+    def _beyond(self, wanted: F, rows: NDArray[np.bool_]) -> F:
+        last, mean = self.means[rows, -1], self._mean_beyond(wanted, rows)
+        stretch = (wanted / int(self.days[-1])) ** self._growth(rows)
         values = mean[:, None] + (self.quantiles[rows, -1] - last[:, None]) * stretch[:, None]
-        return mean, np.maximum(values, self.quantiles[rows, -1])
+        return np.asarray(np.maximum(values, self.quantiles[rows, -1]))
 
     def _growth(self, rows: NDArray[np.bool_]) -> F:
         """Power of days with which the width of the stored quantiles grew over the second half of the days."""
