@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from shelfwise.platform.problems import InvalidError
 
 #: Days inside these years, exclusive, have room before them for any period and after them for any forecast.
-FIRST_YEAR, LAST_YEAR = 1970, 2199
+FIRST_YEAR, LAST_YEAR = 1971, 2198
 TENANT_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 
 
@@ -42,7 +42,7 @@ def check_time_zone(name: str, field: str = "time_zone") -> str:
 
 def in_calendar(day: date) -> bool:
     """Whether a day, or an instant's, is one that periods, forecasts and time zones can be reckoned around."""
-    return FIRST_YEAR < day.year < LAST_YEAR
+    return FIRST_YEAR <= day.year <= LAST_YEAR
 
 
 @dataclass(frozen=True, slots=True)

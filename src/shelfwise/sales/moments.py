@@ -27,7 +27,7 @@ def read_moment(text: str, zone: ZoneInfo) -> Moment:
     except ValueError as error:
         raise ValueError(f"{text[:40]!r} is not a date and time such as 2024-01-15T10:00:00Z") from error
     if not in_calendar(moment):
-        raise ValueError(f"the year {moment.year} is not between {FIRST_YEAR + 1} and {LAST_YEAR - 1}")
+        raise ValueError(f"the year {moment.year} is not between {FIRST_YEAR} and {LAST_YEAR}")
     if moment.tzinfo is None:
         return Moment(moment.replace(tzinfo=zone).astimezone(UTC), moment.date())
     instant = moment.astimezone(UTC)

@@ -126,7 +126,7 @@ def _tenant_of(tenant_id: str, ref: TenantRef) -> Tenant:
     except ValueError as error:
         raise InvalidError.of("tenant.business_date", "must be a date, YYYY-MM-DD") from error
     if pinned is not None and not in_calendar(pinned):
-        raise InvalidError.of("tenant.business_date", f"must be in the years {FIRST_YEAR + 1} to {LAST_YEAR - 1}")
+        raise InvalidError.of("tenant.business_date", f"must be in the years {FIRST_YEAR} to {LAST_YEAR}")
     zone = check_time_zone(ref.time_zone, "tenant.time_zone")
     return Tenant(tenant_id, ref.name, zone, ref.currency, pinned, ref.simulated)
 
