@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shelfwise.platform.problems import InvalidError
 
-#: Days inside these years, exclusive, have room before them for any period and after them for any forecast.
+#: Days inside these years, inclusive, have room before them for any period and after them for any forecast.
 FIRST_YEAR, LAST_YEAR = 1971, 2198
 TENANT_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 
