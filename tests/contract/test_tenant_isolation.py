@@ -307,7 +307,7 @@ def test_a_route_that_declares_no_need_does_not_exist(tmp_path, service):
             if route.path.startswith("/api/"):
                 assert declared[2], route.path
             elif needs.get("public"):
-                assert route.path == "/" or route.path == "/" or route.path.startswith(("/health/", "/schema", "/docs")), route.path
+                assert route.path == "/" or route.path.startswith(("/health/", "/schema", "/docs")), route.path
 
 
 @pytest.mark.parametrize("service", ["inventory", "sales"])
