@@ -108,15 +108,20 @@ async def test_each_cancel_is_told_to_the_http2_peer(http2_wire: Wire, path: str
     peer = Http2Peer()
     async with raw_peer(peer.serve) as raw:
         await http2_wire.send(get(raw.url + "/ok"), 5)
-        for _ in range(5):
+        for calls in range(20, 120, 20):
             tasks = [asyncio.ensure_future(http2_wire.send(get(raw.url + path), 10)) for _ in range(20)]
-            await asyncio.sleep(0.1)
+            async with asyncio.timeout(10):
+                while peer.requests.count(path) < calls:
+                    await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)  # the answers' heads are on their way
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        async with asyncio.timeout(10):
-            while peer.resets < 100:
-                await asyncio.sleep(0.01)
+            assert all(
+                isinstance(end, asyncio.CancelledError) for end in await asyncio.gather(*tasks, return_exceptions=True)
+            )
+            async with asyncio.timeout(10):
+                while peer.resets < calls:
+                    await asyncio.sleep(0.01)
         assert (await http2_wire.send(get(raw.url + "/ok"), 5)).body == b"ok"
         assert raw.accepted == 1
 
