@@ -100,6 +100,18 @@ ROUTES = [
         {"product_id": "P-1", "unit_cost": 1.5, "moq": 10, "pack_size": 5},
     ),
     Route(
+        "inventory", "POST", "/api/inventory/purchase-orders",
+        {
+            "order_id": "new-@", "supplier_id": "S-1", "status": "submitted", "ordered_on": "2026-01-31",
+            "expected_on": "2026-02-07",
+            "lines": [
+                {"product_id": "P-1", "quantity": 1, "unit_cost": 1.5},
+                {"product_id": "P-2", "quantity": 2, "unit_cost": 1.5},
+            ],
+        },
+        ("lines[0]",),
+    ),
+    Route(
         "inventory", "PATCH", "/api/inventory/tenant",
         {
             "name": "Changed", "time_zone": "UTC", "service_level": 0.95, "review_period_days": 1, "cover_days": 30,
@@ -172,7 +184,7 @@ ROUTES = [
 READS = {
     "inventory": (
         "/tenant", "/products?limit=100", "/stock-levels?limit=100", "/stock-movements?limit=100", "/suppliers",
-        "/suppliers/S-1/items", "/recommendations", "/dashboard", "/products/P-1/with-sales-data",
+        "/suppliers/S-1/items", "/purchase-orders", "/recommendations", "/dashboard", "/products/P-1/with-sales-data",
         "/products/P-1/demand-forecast", "/products/P-1/reorder-recommendation", "/products/P-1/movements",
     ),
     "sales": (

@@ -36,6 +36,7 @@ PRODUCT_ROUTES = [
     ("inventory", "/api/inventory/products/{}/movements"),
     ("inventory", "/api/inventory/suppliers/{}"),
     ("inventory", "/api/inventory/suppliers/{}/items"),
+    ("inventory", "/api/inventory/purchase-orders/{}"),
     ("sales", "/api/sales/products/{}/analytics"),
     ("sales", "/api/sales/products/{}/forecast"),
     ("sales", "/api/sales/orders/{}"),

@@ -43,6 +43,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/inventory/stock-availability/query": {
         "product_ids": ["P-1"], "start": "2026-01-01", "end": "2026-02-01",
     },
+    "POST /api/inventory/purchase-orders": {
+        "order_id": "intruder", "supplier_id": "S-1", "lines": [{"product_id": "P-1", "quantity": 1}],
+    },
+    "POST /api/inventory/purchase-orders/{order_id}/submit": {},
+    "POST /api/inventory/purchase-orders/{order_id}/receive": {},
     "PATCH /api/inventory/tenant": {"name": "Taken over"},
     "POST /api/sales/product-refs": {
         "products": [{"product_id": "P-1", "sku": "x", "name": "Taken over", "version": 999}]
@@ -64,7 +69,7 @@ FILES = {
     ),
     "POST /api/sales/orders/bulk": ("application/x-ndjson", b"{}"),
 }
-WITHOUT_BODY = {"POST /api/sales/unresolved-lines/resolve"}
+WITHOUT_BODY = {"POST /api/sales/unresolved-lines/resolve", "POST /api/inventory/purchase-orders/{order_id}/cancel"}
 
 
 class Operation(NamedTuple):
@@ -119,6 +124,7 @@ def figures(services: ServicePair, tenant: str) -> dict[str, bytes]:
             "stock-movements",
             "suppliers",
             "suppliers/S-1/items",
+            "purchase-orders",
         ),
         "sales": ("orders/O-1", "summary?days=730", "products/top?days=730", "imports", "unresolved-lines"),
     }
@@ -192,6 +198,15 @@ def of_acme_alone(services) -> dict[str, str]:
         ),
         (
             "inventory",
+            "purchase-orders",
+            {
+                "order_id": "only-acme",
+                "supplier_id": "only-acme",
+                "lines": [{"product_id": "only-acme", "quantity": 1}],
+            },
+        ),
+        (
+            "inventory",
             "stock-movements",
             {"movements": [{"kind": "receipt", "product_id": "only-acme", "quantity": 1}]},
         ),
@@ -244,6 +259,9 @@ def test_ids_in_a_body_name_nothing_of_another_tenant(services, of_acme_alone):
     movement = {"kind": "receipt", "product_id": name, "quantity": 1}
     problem_of(post("inventory", "stock-movements", {"movements": [movement]}), 422)
     problem_of(post("inventory", "suppliers/S-1/items", {"product_id": name}), 422)
+    lines = [{"product_id": name, "quantity": 1}]
+    problem_of(post("inventory", "purchase-orders", {"supplier_id": "S-1", "lines": lines}), 422)
+    problem_of(post("inventory", "purchase-orders", {"supplier_id": name, "lines": lines}), 422)
     problem_of(post("inventory", "products", {"id": "other", "name": "Other", "supplier_id": name}), 422)
     problem_of(post("sales", "returns", {"order_id": name, "lines": [LINE]}), 404)
     event = {**BODIES["POST /api/inventory/sales-events"]["events"][0], "event_id": "isolation", "product_id": name}

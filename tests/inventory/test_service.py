@@ -10,7 +10,8 @@ from fixtures.inventory import NOW, TENANT, opening, token
 from fixtures.sales_like import five_keys
 from shelfwise.inventory.catalogue.rules import Product
 from shelfwise.inventory.main import compose
-from shelfwise.inventory.purchasing.rules import OpenOrder, OpenOrderLine, Supplier
+from shelfwise.inventory.purchase_orders.schemas import OrderLineIn, PurchaseOrderIn
+from shelfwise.inventory.purchasing.rules import Supplier
 from shelfwise.inventory.tenants.rules import TenantSettings
 
 DOCUMENT_FORECAST = {
@@ -89,9 +90,8 @@ async def test_should_reorder_does_not_depend_on_the_days_that_are_shown(connect
 
 async def test_what_is_on_order_counts_and_nothing_more_is_ordered(connected, inventory, stocked):
     await inventory.purchasing.add_supplier(TENANT, Supplier("acme", "Acme", ((7, 1.0),)))
-    order = OpenOrder("PO-1", "acme", NOW.date(), NOW.date(), (OpenOrderLine("PRD-123", 200),))
-    assert await inventory.purchasing.add_open_orders(TENANT, [order]) == 1
-    assert await inventory.purchasing.add_open_orders(TENANT, [order]) == 0
+    order = PurchaseOrderIn("acme", [OrderLineIn("PRD-123", 200)], status="submitted", expected_on=NOW.date())
+    await inventory.purchase_orders.create(TENANT, order)
     answer = await body(connected, f"{ROOT}/reorder-recommendation")
     assert answer["recommendation"]["needs_reorder"] is False
     assert answer["recommendation"]["recommended_order_quantity"] == 0

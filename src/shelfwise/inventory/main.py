@@ -25,6 +25,8 @@ from shelfwise.inventory.endpoints import ROUTES as DOCUMENT_ROUTES
 from shelfwise.inventory.inbox.endpoints import ROUTES as INBOX_ROUTES
 from shelfwise.inventory.inbox.service import InboxService
 from shelfwise.inventory.publishing import CatalogueDelivery
+from shelfwise.inventory.purchase_orders.endpoints import ROUTES as PURCHASE_ORDER_ROUTES
+from shelfwise.inventory.purchase_orders.service import PurchaseOrderService
 from shelfwise.inventory.purchasing.endpoints import ROUTES as PURCHASING_ROUTES
 from shelfwise.inventory.purchasing.service import PurchasingService
 from shelfwise.inventory.replenishment.endpoints import ROUTES as REPLENISHMENT_ROUTES
@@ -72,6 +74,7 @@ class Inventory:
     catalogue: CatalogueService
     catalogue_import: CatalogueImport
     purchasing: PurchasingService
+    purchase_orders: PurchaseOrderService
     stock: StockService
     inbox: InboxService
     availability: AvailabilityService
@@ -101,6 +104,7 @@ def compose(settings: Settings, *, clock: Clock = _utc_now) -> Inventory:
     relay_database = database if relay_url is None else _database(settings, relay_url)
     sales = SalesClient.from_settings(settings)
     tokens = service_tokens(settings, "inventory")
+    stock = StockService(database, clock)
     replenishment = ReplenishmentService(database, clock, sales, tokens)
     relay = Relay(relay_database, OUTBOX, CatalogueDelivery(sales.post_refs, tokens), clock=clock)
     return Inventory(
@@ -115,7 +119,8 @@ def compose(settings: Settings, *, clock: Clock = _utc_now) -> Inventory:
         catalogue=CatalogueService(database, clock, relay.wake),
         catalogue_import=CatalogueImport(database, clock, relay.wake),
         purchasing=PurchasingService(database, clock),
-        stock=StockService(database, clock),
+        purchase_orders=PurchaseOrderService(database, stock, clock),
+        stock=stock,
         inbox=InboxService(database, clock),
         availability=AvailabilityService(database),
         replenishment=replenishment,
@@ -148,6 +153,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock = _utc_now) -> 
             *CATALOGUE_ROUTES,
             *STOCK_ROUTES,
             *PURCHASING_ROUTES,
+            *PURCHASE_ORDER_ROUTES,
             *INBOX_ROUTES,
             *AVAILABILITY_ROUTES,
             *REPLENISHMENT_ROUTES,
@@ -203,6 +209,7 @@ def _dependencies(inventory: Inventory) -> dict[str, Provide]:
         "catalogue": inventory.catalogue,
         "catalogue_import": inventory.catalogue_import,
         "purchasing": inventory.purchasing,
+        "purchase_orders": inventory.purchase_orders,
         "stock": inventory.stock,
         "inbox": inventory.inbox,
         "availability": inventory.availability,

@@ -143,10 +143,12 @@ PURCHASE_ORDERS = sa.Table(
     _tenant(),
     sa.Column("order_id", sa.Text, primary_key=True),
     sa.Column("supplier_id", sa.Text, nullable=False),
-    # submitted | received | cancelled
+    # draft | submitted | partially_received | received | cancelled
     sa.Column("status", sa.Text, nullable=False),
-    sa.Column("ordered_on", sa.Date, nullable=False),
-    sa.Column("expected_on", sa.Date, nullable=False),
+    # A draft has no dates.
+    sa.Column("ordered_on", sa.Date),
+    sa.Column("expected_on", sa.Date),
+    sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("recorded_at", Instant, nullable=False),
 )
 

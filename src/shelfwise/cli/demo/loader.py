@@ -12,7 +12,6 @@ from rich.progress import Progress
 from shelfwise.cli.demo.api import Api, component
 from shelfwise.cli.demo.errors import DemoError
 from shelfwise.cli.services import open_inventory, open_sales
-from shelfwise.inventory.purchasing.rules import OpenOrder, OpenOrderLine
 from shelfwise.inventory.tenants.rules import TenantSettings
 from shelfwise.sample import SampleMovement, SampleOpenOrder, SampleTenant, history_csv, ledger_csv, products_csv
 
@@ -28,7 +27,7 @@ async def load(sample: SampleTenant, api: Api, data_dir: Path, progress: Progres
     """
     history, ledger = list(history_csv(sample)), list(ledger_csv(sample))
     movement_calls = list(_batches(sample.movements))
-    steps = len(sample.suppliers) + 2 + len(history) + len(ledger) + len(movement_calls) + 1
+    steps = len(sample.suppliers) + 2 + len(history) + len(ledger) + len(movement_calls) + len(sample.open_orders)
     task = progress.add_task(f"{sample.tenant_id}: catalogue", total=steps)
 
     def step(label: str | None = None) -> None:
@@ -45,9 +44,9 @@ async def load(sample: SampleTenant, api: Api, data_dir: Path, progress: Progres
             "POST", "/api/inventory/stock-movements", json={"movements": movements}, key=f"movements-{number}"
         )
         step("stock (simulated)")
-    async with open_inventory(data_dir) as inventory:
-        await inventory.purchasing.add_open_orders(sample.tenant_id, [_open_order(o) for o in sample.open_orders])
-    step("orders under way (simulated)")
+    for order in sample.open_orders:
+        await api.inventory("POST", "/api/inventory/purchase-orders", json=_purchase_order(order), key=order.reference)
+        step("orders under way (simulated)")
     for number, csv in enumerate(ledger):
         await api.sales("POST", "/api/sales/imports", csv=csv, key=f"ledger-{number}")
         step("sales")
@@ -117,9 +116,18 @@ def _batches(movements: Iterable[SampleMovement]) -> Iterator[list[dict[str, Any
         ]
 
 
-def _open_order(order: SampleOpenOrder) -> OpenOrder:
-    lines = tuple(OpenOrderLine(line.product_id, line.quantity, line.unit_cost) for line in order.lines)
-    return OpenOrder(order.reference, order.supplier_id, order.ordered_on, order.expected_on, lines)
+def _purchase_order(order: SampleOpenOrder) -> dict[str, Any]:
+    return {
+        "order_id": order.reference,
+        "supplier_id": order.supplier_id,
+        "status": "submitted",
+        "ordered_on": order.ordered_on.isoformat(),
+        "expected_on": order.expected_on.isoformat(),
+        "lines": [
+            {"product_id": line.product_id, "quantity": line.quantity, "unit_cost": float(line.unit_cost)}
+            for line in order.lines
+        ],
+    }
 
 
 async def _knows(api: Api, product_ids: list[str]) -> bool:

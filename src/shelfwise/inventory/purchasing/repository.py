@@ -1,17 +1,14 @@
-"""Suppliers, their items, and purchase orders."""
+"""Suppliers and their items."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shelfwise.inventory.purchasing.rules import OpenOrder, Supplier, SupplierItem
+from shelfwise.inventory.purchasing.rules import Supplier, SupplierItem
 from shelfwise.inventory.tables import (
     PRODUCTS,
-    PURCHASE_ORDER_LINES,
-    PURCHASE_ORDERS,
     SUPPLIER_ITEMS,
     SUPPLIERS,
 )
@@ -121,50 +118,6 @@ class PurchasingRepository:
             )
             .values(supplier_id=supplier_id)
         )
-
-    async def add_orders(self, orders: Sequence[OpenOrder], now: datetime) -> int:
-        """Records submitted orders; those whose id is known stay as they are. How many were new."""
-        known = set(
-            await self._connection.scalars(
-                sa.select(PURCHASE_ORDERS.c.order_id).where(
-                    PURCHASE_ORDERS.c.tenant_id == self._tenant_id,
-                    PURCHASE_ORDERS.c.order_id.in_([order.order_id for order in orders]),
-                )
-            )
-        )
-        new = [order for order in orders if order.order_id not in known]
-        if not new:
-            return 0
-        await self._connection.execute(sa.insert(PURCHASE_ORDERS), [self._order(order, now) for order in new])
-        await self._connection.execute(
-            sa.insert(PURCHASE_ORDER_LINES), [line for order in new for line in self._lines(order)]
-        )
-        return len(new)
-
-    def _order(self, order: OpenOrder, now: datetime) -> dict[str, Any]:
-        return {
-            "tenant_id": self._tenant_id,
-            "order_id": order.order_id,
-            "supplier_id": order.supplier_id,
-            "status": "submitted",
-            "ordered_on": order.ordered_on,
-            "expected_on": order.expected_on,
-            "recorded_at": now,
-        }
-
-    def _lines(self, order: OpenOrder) -> list[dict[str, Any]]:
-        return [
-            {
-                "tenant_id": self._tenant_id,
-                "order_id": order.order_id,
-                "line_no": number,
-                "product_id": line.product_id,
-                "quantity": line.quantity,
-                "received_quantity": 0,
-                "unit_cost": line.unit_cost,
-            }
-            for number, line in enumerate(order.lines, start=1)
-        ]
 
 
 def _values(supplier: Supplier) -> dict[str, Any]:

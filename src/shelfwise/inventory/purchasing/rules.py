@@ -1,9 +1,8 @@
-"""Suppliers, what they sell and what is on order."""
+"""Suppliers and what they sell."""
 
 import math
 import re
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 
 from shelfwise.platform.problems import InvalidError
@@ -38,24 +37,6 @@ class SupplierItem:
     unit_cost: Decimal | None
     moq: int = 1
     pack_size: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class OpenOrderLine:
-    product_id: str
-    quantity: int
-    unit_cost: Decimal | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OpenOrder:
-    """A purchase order that is submitted and not yet received."""
-
-    order_id: str
-    supplier_id: str
-    ordered_on: date
-    expected_on: date
-    lines: tuple[OpenOrderLine, ...]
 
 
 def check_supplier(supplier: Supplier) -> Supplier:

@@ -1,4 +1,4 @@
-"""Suppliers, what they sell, and the orders that are open with them."""
+"""Suppliers and what they sell."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shelfwise.inventory.purchasing.repository import PurchasingRepository
-from shelfwise.inventory.purchasing.rules import OpenOrder, Supplier, SupplierItem, check_supplier, slug
+from shelfwise.inventory.purchasing.rules import Supplier, SupplierItem, check_supplier, slug
 from shelfwise.inventory.purchasing.schemas import (
     SupplierItemOut,
     SupplierItems,
@@ -18,16 +18,22 @@ from shelfwise.inventory.purchasing.schemas import (
     supplier_out,
 )
 from shelfwise.inventory.tenants.service import require_tenant
-from shelfwise.inventory.values import check_amount, check_id, check_quantity, decode_cursor, encode_cursor
+from shelfwise.inventory.values import check_amount, decode_cursor, encode_cursor
 from shelfwise.platform.database import Database
 from shelfwise.platform.problems import ConflictError, InvalidError, NotFoundError
 
-__all__ = ["PurchasingService", "SupplierItem", "put_items", "resolve_suppliers", "supplier_exists"]
+__all__ = ["PurchasingService", "SupplierItem", "find_supplier", "put_items", "resolve_suppliers", "supplier_exists"]
 
 
 async def put_items(connection: AsyncConnection, tenant_id: str, items: Sequence[SupplierItem]) -> None:
     """Adds or replaces supplier items, inside the catalogue's transaction."""
     await PurchasingRepository(connection, tenant_id).put_items(items)
+
+
+async def find_supplier(connection: AsyncConnection, tenant_id: str, supplier_id: str) -> Supplier | None:
+    """The supplier, inside another feature's transaction."""
+    found = await PurchasingRepository(connection, tenant_id).supplier(supplier_id)
+    return None if found is None else found[0]
 
 
 async def supplier_exists(connection: AsyncConnection, tenant_id: str, supplier_id: str) -> bool:
@@ -138,26 +144,3 @@ class PurchasingService:
             rows = await repository.items(supplier_id, after=decode_cursor(cursor), limit=limit + 1)
         following = encode_cursor(rows[limit - 1].product_id) if len(rows) > limit else None
         return SupplierItems([item_out(item) for item in rows[:limit]], following)
-
-    async def add_open_orders(self, tenant_id: str, orders: Sequence[OpenOrder]) -> int:
-        """Records orders that were submitted elsewhere; known ids stay as they are. How many were new.
-
-        Raises:
-            InvalidError: an unknown supplier or product, or an impossible quantity.
-        """
-        async with self._database.write(tenant_id) as connection:
-            await require_tenant(connection, tenant_id)
-            repository = PurchasingRepository(connection, tenant_id)
-            suppliers = {supplier.supplier_id for supplier, _ in await repository.suppliers()}
-            lines = [line for order in orders for line in order.lines]
-            products = await repository.known_products([line.product_id for line in lines])
-            for order in orders:
-                check_id("order_id", order.order_id)
-                if order.supplier_id not in suppliers:
-                    raise InvalidError.of("supplier_id", f"there is no supplier {order.supplier_id!r}")
-            for line in lines:
-                check_quantity("quantity", line.quantity)
-                check_amount("unit_cost", line.unit_cost)
-                if line.product_id not in products:
-                    raise InvalidError.of("product_id", f"there is no product {line.product_id!r}")
-            return await repository.add_orders(orders, self._clock())

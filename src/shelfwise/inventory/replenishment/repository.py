@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shelfwise.inventory.purchase_orders.rules import OPEN
 from shelfwise.inventory.replenishment.rules import Facts
 from shelfwise.inventory.tables import (
     LOCATIONS,
@@ -217,7 +218,7 @@ class ReplenishmentRepository:
             .where(
                 line.tenant_id == self._tenant_id,
                 line.product_id.in_(product_ids),
-                order.status == "submitted",
+                order.status.in_(OPEN),
                 line.quantity > line.received_quantity,
             )
             .order_by(line.product_id, order.expected_on)
@@ -246,10 +247,10 @@ class ReplenishmentRepository:
         return (
             sa.select(
                 line.product_id,
-                sa.cast(sa.func.sum(line.quantity - line.received_quantity), sa.BigInteger).label("units"),
+                sa.cast(sa.func.sum(_outstanding()), sa.BigInteger).label("units"),
             )
             .join(PURCHASE_ORDERS, self._same(PURCHASE_ORDERS, order.order_id == line.order_id))
-            .where(line.tenant_id == self._tenant_id, order.status == "submitted")
+            .where(line.tenant_id == self._tenant_id, order.status.in_(OPEN))
             .group_by(line.product_id)
             .subquery("open_orders")
         )
@@ -264,6 +265,12 @@ class ReplenishmentRepository:
 
     def _same(self, table: sa.Table, *conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
         return sa.and_(table.c.tenant_id == self._tenant_id, *conditions)
+
+
+def _outstanding() -> sa.ColumnElement[int]:
+    """What is still to come of a line: never less than nothing, however much came."""
+    line = PURCHASE_ORDER_LINES.c
+    return sa.case((line.quantity > line.received_quantity, line.quantity - line.received_quantity), else_=0)
 
 
 def _facts(row: sa.RowMapping, tenant: Tenant, receipts: tuple[tuple[date, int], ...]) -> Facts:

@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any
 
-import msgspec
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
@@ -10,8 +9,8 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from shelfwise.inventory.stock.schemas import Movements, MovementsIn, Recorded, StockLevels
 from shelfwise.inventory.stock.service import StockService
 from shelfwise.platform.apidocs import problem_responses
-from shelfwise.platform.guards import principal_of, tenant_of
-from shelfwise.platform.idempotency import RequestIdentity
+from shelfwise.platform.guards import tenant_of
+from shelfwise.platform.repeatable import identity_of, stored_response
 
 AnyRequest = Request[Any, Any, Any]
 READ, WRITE = {"scope": "inventory:read"}, {"scope": "inventory:write"}
@@ -30,19 +29,8 @@ Cursor = Annotated[str | None, QueryParameter(max_length=1024)]
 async def record_movements(
     request: AnyRequest, stock: NamedDependency[StockService], data: JSONBody[MovementsIn]
 ) -> Response[Recorded]:
-    identity = None
-    key = request.headers.get("Idempotency-Key")
-    if key is not None:
-        identity = RequestIdentity.of(
-            tenant_id=tenant_of(request),
-            subject=principal_of(request).subject,
-            route="POST /api/inventory/stock-movements",
-            key=key,
-            payload=await request.body(),
-        )
-    stored = await stock.post(tenant_of(request), data.movements, identity=identity)
-    body: Any = msgspec.Raw(stored.body)
-    return Response(body, status_code=stored.status, media_type="application/json")
+    identity = await identity_of(request, "POST /api/inventory/stock-movements")
+    return stored_response(await stock.post(tenant_of(request), data.movements, identity=identity))
 
 
 @get(

@@ -2,13 +2,12 @@
 
 from typing import Annotated, Any
 
-import msgspec
 from litestar import Request, Response, Router, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from shelfwise.platform.apidocs import problem_responses
-from shelfwise.platform.guards import principal_of, tenant_of
-from shelfwise.platform.idempotency import RequestIdentity, StoredAnswer
+from shelfwise.platform.guards import tenant_of
+from shelfwise.platform.repeatable import identity_of, stored_response
 from shelfwise.sales.booking.service import BookingService
 from shelfwise.sales.orders.schemas import (
     AnyReturn,
@@ -25,25 +24,6 @@ from shelfwise.sales.orders.service import OrdersService
 AnyRequest = Request[Any, Any, Any]
 
 
-async def identity_of(request: AnyRequest, route: str) -> RequestIdentity | None:
-    """What makes the request the same request, when it carries an Idempotency-Key."""
-    key = request.headers.get("Idempotency-Key")
-    if key is None:
-        return None
-    return RequestIdentity.of(
-        tenant_id=tenant_of(request),
-        subject=principal_of(request).subject,
-        route=route,
-        key=key,
-        # The path too: one key must not mean two orders.
-        payload=request.url.path.encode() + b"\n" + await request.body(),
-    )
-
-
-def _answer(stored: StoredAnswer) -> Response[Any]:
-    return Response(msgspec.Raw(stored.body), status_code=stored.status, media_type="application/json")
-
-
 def orders_router(service: OrdersService, booking: BookingService) -> Router:
     write = {"scope": "sales:write"}
     once = {**write, "idempotency_key": True}
@@ -52,7 +32,7 @@ def orders_router(service: OrdersService, booking: BookingService) -> Router:
     async def add(request: AnyRequest, data: JSONBody[NewOrder]) -> Response[OrderReceipt]:
         """The same order again gets the same answer; another order under its id is 409."""
         identity = await identity_of(request, "POST /api/sales/orders")
-        return _answer(await service.post(tenant_of(request), data, identity))
+        return stored_response(await service.post(tenant_of(request), data, identity))
 
     @get(
         "/api/sales/orders/{order_id:str}",
@@ -73,7 +53,7 @@ def orders_router(service: OrdersService, booking: BookingService) -> Router:
     async def cancel(request: AnyRequest, order_id: FromPath[str], data: JSONBody[Cancellation]) -> Response[OrderView]:
         """The figures of the order's own business day go down; cancelling all of a cancelled order changes nothing."""
         identity = await identity_of(request, "POST /api/sales/orders/{order_id}/cancel")
-        return _answer(await service.cancel(tenant_of(request), order_id, data, identity))
+        return stored_response(await service.cancel(tenant_of(request), order_id, data, identity))
 
     @post(
         "/api/sales/orders/{order_id:str}/returns",
@@ -87,7 +67,7 @@ def orders_router(service: OrdersService, booking: BookingService) -> Router:
     ) -> Response[OrderView]:
         """Booked on the day of the return, in fields of its own; demand is not reduced."""
         identity = await identity_of(request, "POST /api/sales/orders/{order_id}/returns")
-        return _answer(await service.take_back(tenant_of(request), order_id, data, identity))
+        return stored_response(await service.take_back(tenant_of(request), order_id, data, identity))
 
     @post(
         "/api/sales/returns",
@@ -100,7 +80,7 @@ def orders_router(service: OrdersService, booking: BookingService) -> Router:
         """As on the order's own route, with the order in the body."""
         identity = await identity_of(request, "POST /api/sales/returns")
         what = OrderReturn(lines=data.lines, returned_at=data.returned_at)
-        return _answer(await service.take_back(tenant_of(request), data.order_id, what, identity))
+        return stored_response(await service.take_back(tenant_of(request), data.order_id, what, identity))
 
     @get(
         "/api/sales/unresolved-lines",

@@ -188,8 +188,9 @@ def _purchase_orders() -> None:
         sa.Column("order_id", sa.Text(), nullable=False),
         sa.Column("supplier_id", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("ordered_on", sa.Date(), nullable=False),
-        sa.Column("expected_on", sa.Date(), nullable=False),
+        sa.Column("ordered_on", sa.Date(), nullable=True),
+        sa.Column("expected_on", sa.Date(), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("recorded_at", Instant, nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "order_id"),
     )
