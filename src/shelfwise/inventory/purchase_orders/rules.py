@@ -7,7 +7,6 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from shelfwise.inventory.purchasing.rules import LeadTimes
 from shelfwise.platform.problems import ConflictError, InvalidError
 from shelfwise.platform.tenancy import FIRST_YEAR, LAST_YEAR, in_calendar
 
@@ -92,8 +91,8 @@ def cancelled(order: PurchaseOrder) -> PurchaseOrder:
     return replace(order, status="cancelled", version=order.version + 1)
 
 
-def expected_after(ordered_on: date, lead_times: LeadTimes) -> date:
-    """The day by which a supplier is expected to deliver: the mean lead time, rounded up to a whole day."""
+def expected_after(ordered_on: date, lead_times: Sequence[tuple[int, float]]) -> date:
+    """When a supplier is expected to deliver: after the mean of (days, probability), rounded up to a whole day."""
     mean = sum(days * share for days, share in lead_times)
     return ordered_on + timedelta(days=math.ceil(mean - 1e-6))
 

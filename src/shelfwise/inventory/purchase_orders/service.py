@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shelfwise.inventory.catalogue.service import product_costs
 from shelfwise.inventory.purchase_orders.repository import PurchaseOrderRepository
 from shelfwise.inventory.purchase_orders.rules import (
+    OPEN,
     OrderLine,
     PurchaseOrder,
     Status,
@@ -28,8 +29,7 @@ from shelfwise.inventory.purchase_orders.schemas import (
     SubmitIn,
     order_out,
 )
-from shelfwise.inventory.purchasing.rules import Supplier
-from shelfwise.inventory.purchasing.service import find_supplier
+from shelfwise.inventory.purchasing.service import Supplier, find_supplier
 from shelfwise.inventory.stock.schemas import MovementIn
 from shelfwise.inventory.stock.service import StockService
 from shelfwise.inventory.tables import IDEMPOTENCY_KEYS
@@ -45,6 +45,8 @@ from shelfwise.inventory.values import (
 from shelfwise.platform.database import Database
 from shelfwise.platform.idempotency import IdempotencyKeys, RequestIdentity, StoredAnswer
 from shelfwise.platform.problems import ConflictError, InvalidError, NotFoundError
+
+__all__ = ["OPEN", "PurchaseOrderService"]
 
 #: What the movements of receipts are recorded as; the event is the receipt, the reference the order.
 SOURCE = "purchase_orders"

@@ -22,7 +22,15 @@ from shelfwise.inventory.values import check_amount, decode_cursor, encode_curso
 from shelfwise.platform.database import Database
 from shelfwise.platform.problems import ConflictError, InvalidError, NotFoundError
 
-__all__ = ["PurchasingService", "SupplierItem", "find_supplier", "put_items", "resolve_suppliers", "supplier_exists"]
+__all__ = [
+    "PurchasingService",
+    "Supplier",
+    "SupplierItem",
+    "find_supplier",
+    "put_items",
+    "resolve_suppliers",
+    "supplier_exists",
+]
 
 
 async def put_items(connection: AsyncConnection, tenant_id: str, items: Sequence[SupplierItem]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shelfwise.inventory.purchase_orders.rules import OPEN
+from shelfwise.inventory.purchase_orders.service import OPEN
 from shelfwise.inventory.replenishment.rules import Facts
 from shelfwise.inventory.tables import (
     LOCATIONS,
