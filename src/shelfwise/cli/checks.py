@@ -10,7 +10,7 @@ from shelfwise.cli.console import ServiceName
 from shelfwise.cli.failures import explain
 from shelfwise.cli.services import is_missing_file, migrations_of
 from shelfwise.cli.settings import load
-from shelfwise.http import HTTPClient, HTTPClientError
+from shelfwise.http import CachePolicy, HTTPClientError, Policy, ServiceClient
 from shelfwise.inventory.config import Settings as InventorySettings
 from shelfwise.platform.auth import mint_token
 from shelfwise.platform.database import DatabaseUrlError
@@ -42,11 +42,7 @@ async def examine(data_dir: Path | None, services: tuple[ServiceName, ...]) -> l
     checks: list[Callable[[], Awaitable[Finding]]] = []
     for name in services:
         checks += [_database_check(name, data_dir), _answer_check(name, data_dir)]
-    try:
-        findings += [await check() for check in checks]
-    finally:
-        await HTTPClient.aclose()
-    return findings
+    return [*findings, *[await check() for check in checks]]
 
 
 def _settings(data_dir: Path | None) -> Finding:
@@ -111,14 +107,20 @@ def _answer_check(name: ServiceName, data_dir: Path | None) -> Callable[[], Awai
         else:
             url, setting = load(SalesSettings, data_dir).INVENTORY_SERVICE_URL, "INVENTORY_SERVICE_URL"
         what = f"{name} at {url}"
+        policy = Policy(cache=CachePolicy(enabled=False)).for_service(
+            call_timeout_seconds=_ANSWER_SECONDS, attempt_timeout_seconds=_ANSWER_SECONDS
+        )
         try:
-            response = await HTTPClient.get(f"{url}/health/ready", timeout=_ANSWER_SECONDS)
-            refused = await _refuses_our_token(url + _VERIFYING_ROUTES[name], data_dir)
+            async with ServiceClient(url, policy, name=name) as client:
+                response = await client.call("GET", "/health/ready")
+                refused = await _refuses_our_token(client, _VERIFYING_ROUTES[name], data_dir)
+        except ValueError as error:
+            return Finding(what, ok=False, found="cannot be read", advice=f"Set {setting}: {error}.")
         except HTTPClientError as error:
             advice = f"Start it with `shelfwise serve {name}`, or set {setting} to where it is."
             return Finding(what, ok=False, found=f"no answer ({type(error).__name__})", advice=advice)
-        if response.status_code != 200:
-            found = f"answers {response.status_code}"
+        if response.status != 200:
+            found = f"answers {response.status}"
             return Finding(what, ok=False, found=found, advice="It starts or drains; ask again.")
         if refused:
             advice = "It has another secret: let all use the same AUTH_SECRET, AUTH_SECRET_FILE or --data-dir."
@@ -128,7 +130,7 @@ def _answer_check(name: ServiceName, data_dir: Path | None) -> Callable[[], Awai
     return check
 
 
-async def _refuses_our_token(url: str, data_dir: Path | None) -> bool:
+async def _refuses_our_token(client: ServiceClient, route: str, data_dir: Path | None) -> bool:
     settings = load(PlatformSettings, data_dir)
     secret = _secret(settings)
     if secret is None:
@@ -143,5 +145,4 @@ async def _refuses_our_token(url: str, data_dir: Path | None) -> bool:
         issuer=settings.AUTH_ISSUER,
     )
     headers = {"Authorization": f"Bearer {token}"}
-    response = await HTTPClient.get(url, headers=headers, timeout=_ANSWER_SECONDS)
-    return response.status_code == 401
+    return (await client.call("GET", route, headers=headers)).status == 401

@@ -33,7 +33,15 @@ from shelfwise.http.exceptions import (
     failure_kind,
 )
 from shelfwise.http.instrumentation import CallInfo, Hooks, HookSet, LogHooks, NoHooks, PrometheusHooks
-from shelfwise.http.policy import BreakerPolicy, BudgetPolicy, CachePolicy, Policy, RetryPolicy
+from shelfwise.http.policy import (
+    BalancerPolicy,
+    BreakerPolicy,
+    BudgetPolicy,
+    CachePolicy,
+    DiscoveryPolicy,
+    Policy,
+    RetryPolicy,
+)
 from shelfwise.http.reply import CacheInfo, Reply
 from shelfwise.http.routes import expand_route
 from shelfwise.http.service import ServiceClient
@@ -42,6 +50,7 @@ from shelfwise.http.strategies.deadline import Deadline
 from shelfwise.http.wire import RustWire, TransportWire, Wire, WireRequest, WireResponse
 
 __all__ = [
+    "BalancerPolicy",
     "BreakerOpen",
     "BreakerPolicy",
     "BudgetExhausted",
@@ -56,6 +65,7 @@ __all__ = [
     "Deadline",
     "DeadlineExceeded",
     "DecodingError",
+    "DiscoveryPolicy",
     "FailureKind",
     "HTTPClient",
     "HTTPClientError",

@@ -2,7 +2,8 @@
 
 From outside in::
 
-    deadline -> stale-if-error -> cache -> single flight -> retry + budget -> breaker -> attempt timeout -> wire
+    deadline -> stale-if-error -> cache -> single flight -> retry + budget -> instance (P2C) -> its breaker
+        -> attempt timeout -> wire
 
 (Redirects stand before the cache, in ``client.py``: a hop to another origin is another target with a pipeline
 of its own.)
@@ -10,7 +11,7 @@ of its own.)
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from random import Random
 from typing import NamedTuple, Never
@@ -33,16 +34,17 @@ from shelfwise.http.exceptions import (
     WriteError,
     WriteTimeout,
 )
+from shelfwise.http.instances import Instance, InstanceSet
 from shelfwise.http.instrumentation.hooks import CallInfo, Hooks
 from shelfwise.http.messages import HeaderPairs, WireRequest, WireResponse, header_value
 from shelfwise.http.policy import Policy
 from shelfwise.http.reply import FROM_NETWORK, CacheInfo, Reply
 from shelfwise.http.stats import Counters
-from shelfwise.http.strategies.breaker import Breaker, Outcome, outcome_of
+from shelfwise.http.strategies.breaker import Outcome, outcome_of
 from shelfwise.http.strategies.budget import RetryBudget
 from shelfwise.http.strategies.cache import CacheEntry, CacheKey, ResponseCache
 from shelfwise.http.strategies.coalesce import SingleFlight
-from shelfwise.http.strategies.deadline import Clock, Deadline, LatencyWindow, grpc_timeout
+from shelfwise.http.strategies.deadline import Clock, Deadline, grpc_timeout
 from shelfwise.http.strategies.retry import Cooldown, Retry, RetryState, parse_retry_after
 from shelfwise.http.wire.base import Wire
 
@@ -76,29 +78,13 @@ class Answer(NamedTuple):
     reason: Reason | None
 
 
-class Instance:
-    """One address that answers for the target, with what is known of its health."""
-
-    def __init__(self, address: str, policy: Policy, uniform: Callable[[], float]) -> None:
-        self.address = address
-        self.breaker = Breaker(policy.breaker, uniform)
-        self.latency = LatencyWindow()
-        self._last_break_at = float("-inf")
-
-    def broke(self, started: float, now: float) -> bool:
-        """Whether a broken exchange is news: one lost connection is one failure, however many calls it carried."""
-        news = started >= self._last_break_at
-        if news:
-            self._last_break_at = now
-        return news
-
-
 class Pipeline:
     """All strategies of one target. Create per event loop; shares its wire with other targets."""
 
     def __init__(
         self,
-        address: str,
+        origin: str,
+        addresses: Iterable[str],
         policy: Policy,
         wire: Wire,
         hooks: Hooks,
@@ -115,7 +101,8 @@ class Pipeline:
         self._hooks = hooks
         self._sleep = sleep
         self._uniform = (random or Random()).random  # noqa: S311 - jitter, not a secret
-        self.instance = Instance(address, policy, self._uniform)
+        self._origin = origin
+        self.instances = InstanceSet(addresses, policy, self._uniform)
         self.budget = RetryBudget(policy.budget)
         self.cache = ResponseCache(policy.cache_or_off, self._uniform)
         self.flights: SingleFlight[Answer] = SingleFlight()
@@ -199,13 +186,15 @@ class Pipeline:
         self.budget.call(self.clock(), call.partition)
         error: HTTPClientError | None = None
         response: WireResponse | None = None
+        tried: Instance | None = None
         while True:
-            permit = self._acquire(call)
-            if permit is None:
+            acquired = self._acquire(call, tried)
+            if acquired is None:
                 if error is None and response is None:
-                    _raise_breaker_open(self.instance, self.clock())
+                    self._raise_breaker_open()
                 return _end(response, error, retries.retries + 1, "breaker")
-            error, response = await self._attempt(call, permit)
+            tried, permit = acquired
+            error, response = await self._attempt(call, tried, permit)
             if response is not None and response.status < 500 and response.status != 429:
                 return Answer(response, retries.retries + 1, None)
             decision = self._decide(call, retries, error, response)
@@ -226,7 +215,7 @@ class Pipeline:
             error,
             0 if response is None else response.status,
             remaining_seconds=remaining,
-            expected_seconds=self.instance.latency.quantile(now, 0.5),
+            expected_seconds=self.instances.latency(now, 0.5),
             retry_after_seconds=retry_after,
         )
         if decision == "deadline" and retry_after is not None:
@@ -234,13 +223,15 @@ class Pipeline:
         if isinstance(decision, Retry):
             if self._cooldown.active(now):
                 return "limiter"
-            if self.instance.breaker.retry_in(now) > decision.delay_seconds:
+            if self.instances.retry_in(now) > decision.delay_seconds:
                 return "breaker"
             if not self.budget.spend(now, call.partition):
                 return "budget"
         return decision
 
-    async def _attempt(self, call: Call, permit: int) -> tuple[HTTPClientError | None, WireResponse | None]:
+    async def _attempt(
+        self, call: Call, instance: Instance, permit: int
+    ) -> tuple[HTTPClientError | None, WireResponse | None]:
         """One exchange, and what it says of the instance."""
         started = self.clock()
         remaining = call.deadline.at - started
@@ -248,47 +239,57 @@ class Pipeline:
         if call.attempt_timeout_seconds is not None and call.attempt_timeout_seconds < remaining:
             timeout = call.attempt_timeout_seconds
         if timeout <= 0:
-            self._release(permit, "ignored", started)
+            self._release(instance, permit, "ignored", started, 0.0)
             raise DeadlineExceeded("The deadline passed before the attempt began", reason="deadline")
         request = call.request
         headers = [*request.headers, ("grpc-timeout", grpc_timeout(timeout))]
+        url = request.url
+        if instance.address != self._origin:
+            url = instance.address + url[len(self._origin) :]
         self.counters.attempts += 1
         try:
-            response = await self._wire.send(request._replace(headers=headers), timeout)
+            response = await self._wire.send(request._replace(url=url, headers=headers), timeout)
         except HTTPClientError as error:
             now = self.clock()
             outcome = _outcome_of_error(error, call, timeout)
-            if isinstance(error, _BREAKS) and not self.instance.broke(started, now):
+            if isinstance(error, _BREAKS) and not instance.broke(started, now):
                 outcome = "ignored"
-            self._release(permit, outcome, now)
+            # A failure weighs as much as waiting in vain, however quickly it came.
+            self._release(instance, permit, outcome, now, timeout)
             self.counters.failed(error)
             if isinstance(error, _TIMEOUTS) and now >= call.deadline.at:
                 error = _deadline_exceeded(error)
             return error, None
         except BaseException:
-            self._release(permit, "ignored", self.clock())
+            now = self.clock()
+            self._release(instance, permit, "ignored", now, now - started)
             raise
         now = self.clock()
         elapsed = now - started
-        self.instance.latency.record(now, elapsed)
+        self.instances.answered(instance, now, elapsed)
         slow = elapsed > self.policy.breaker.slow_fraction * timeout
-        self._release(permit, outcome_of(response.status), now, slow=slow)
+        self._release(instance, permit, outcome_of(response.status), now, elapsed, slow=slow)
         return None, response
 
-    def _acquire(self, call: Call) -> int | None:
-        breaker = self.instance.breaker
+    def _acquire(self, call: Call, tried: Instance | None) -> tuple[Instance, int] | None:
         now = self.clock()
-        permit = breaker.acquire(now)
-        if permit is None:
+        acquired = self.instances.acquire(now, tried)
+        if acquired is None:
             self.counters.refused += 1
-        elif breaker.state(now) == "half_open":
-            self._hooks.breaker_changed(call.info.target, self.instance.address, "half_open")
-        return permit
+        elif acquired[0].breaker.state(now) == "half_open":
+            self._hooks.breaker_changed(call.info.target, acquired[0].address, "half_open")
+        return acquired
 
-    def _release(self, permit: int, outcome: Outcome, now: float, *, slow: bool = False) -> None:
-        breaker = self.instance.breaker
-        if breaker.release(permit, outcome, now, slow=slow):
-            self._hooks.breaker_changed(self.target, self.instance.address, breaker.state(now))
+    def _release(
+        self, instance: Instance, permit: int, outcome: Outcome, now: float, seconds: float, *, slow: bool = False
+    ) -> None:
+        if self.instances.release(instance, permit, outcome, now, seconds, slow=slow):
+            self._hooks.breaker_changed(self.target, instance.address, instance.breaker.state(now))
+
+    def _raise_breaker_open(self) -> Never:
+        whose = self._origin if len(self.instances) == 1 else f"every instance of {self.target}"
+        wait = self.instances.retry_in(self.clock())
+        raise BreakerOpen(f"The breaker of {whose} is open for {wait:.1f} s more", reason="breaker")
 
 
 def _reply(call: Call, answer: Answer, cache: CacheInfo) -> Reply:
@@ -345,11 +346,6 @@ def _deadline_exceeded(error: HTTPClientError) -> DeadlineExceeded:
     exceeded = DeadlineExceeded(f"The deadline passed: {error}", sent=error.sent, reason="deadline", last_error=error)
     exceeded.__cause__ = error
     return exceeded
-
-
-def _raise_breaker_open(instance: Instance, now: float) -> Never:
-    wait = instance.breaker.retry_in(now)
-    raise BreakerOpen(f"The breaker of {instance.address} is open for {wait:.1f} s more", reason="breaker")
 
 
 def _outcome_of_error(error: HTTPClientError, call: Call, timeout: float) -> Outcome:

@@ -60,6 +60,39 @@ class BreakerPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class BalancerPolicy:
+    """How calls spread over several instances; with one instance nothing of this acts.
+
+    An instance is left out for ``eject_seconds``, doubling, after ``bad_in_a_row`` attempts that failed or took over
+    ``slow_factor`` times its siblings' median latency (and over ``slow_floor_seconds``).
+    """
+
+    decay_seconds: float = 10.0
+    bad_in_a_row: int = 3
+    slow_factor: float = 4.0
+    slow_floor_seconds: float = 0.005
+    eject_seconds: float = 5.0
+    max_eject_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveryPolicy:
+    """How often and how long addresses are looked up.
+
+    ``dns_server`` None means those of the system; else ``host`` or ``host:port`` (IPv6 in brackets). A record's TTL is
+    taken between the two bounds; ``file_poll_seconds`` is how often a watched file is looked at.
+    """
+
+    dns_server: str | None = None
+    lookup_timeout_seconds: float = 2.0
+    min_ttl_seconds: float = 1.0
+    max_ttl_seconds: float = 60.0
+    retry_seconds: float = 1.0
+    max_retry_seconds: float = 30.0
+    file_poll_seconds: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class CachePolicy:
     """The in-process response cache; Cache-Control of an answer goes before these defaults."""
 
@@ -82,6 +115,7 @@ class Policy:
 
     ``attempt_timeout_seconds`` None means that one attempt may take all the time that is left. ``cache`` None
     means none for a general client, which does not know whose answers it holds, and the defaults for a service.
+    ``connections_per_instance`` counts HTTP/2 connections: all calls of one connection land on one worker of the peer.
     """
 
     total_timeout_seconds: float = 30.0
@@ -100,6 +134,9 @@ class Policy:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     budget: BudgetPolicy = field(default_factory=BudgetPolicy)
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
+    balancer: BalancerPolicy = field(default_factory=BalancerPolicy)
+    discovery: DiscoveryPolicy = field(default_factory=DiscoveryPolicy)
+    connections_per_instance: int = 1
     cache: CachePolicy | None = None
 
     @property

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from random import Random
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
 
-from shelfwise.http.exceptions import HTTPClientError
+from shelfwise.http.discovery.lookups import lookup_of
+from shelfwise.http.discovery.target import parse_target
+from shelfwise.http.discovery.watcher import Watcher
+from shelfwise.http.exceptions import ConnectError, HTTPClientError
 from shelfwise.http.instrumentation.hooks import CallInfo, Hooks
 from shelfwise.http.instrumentation.logs import LogHooks
 from shelfwise.http.messages import HeaderPairs, WireRequest
@@ -31,8 +33,10 @@ _NO_TAGS: frozenset[str] = frozenset()
 class ServiceClient:
     """Calls one service by route templates, with every protection of the policy on.
 
-    ``target`` is the service's base URL. A 5xx that outlasts its retries is a :class:`Reply`; what has no answer
-    is raised. The client closes its wire only when it made it. Use one client per event loop.
+    ``target`` is the service's base URL, several with commas between them, ``dns://host:port``,
+    ``dns+srv://_service._tcp.name`` or ``file:///path`` (a list of URLs, watched). A 5xx that outlasts its retries is
+    a :class:`Reply`; what has no answer is raised. The client closes its wire only when it made it. Use one client per
+    event loop.
     """
 
     def __init__(
@@ -47,21 +51,18 @@ class ServiceClient:
         random: Random | None = None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        parts = urlsplit(target)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
-            raise ValueError("The target must be an http:// or https:// URL without user information")
-        if parts.query or parts.fragment:
-            raise ValueError("The target is a base URL: it has no query and no fragment")
+        where = parse_target(target)
         self.policy = policy if policy is not None else Policy().for_service()
-        self.origin = f"{parts.scheme}://{parts.netloc}"
-        self.name = name if name is not None else parts.netloc
-        self._base_path = parts.path.rstrip("/")
+        self.origin = where.origin
+        self.name = name if name is not None else where.origin.partition("://")[2]
+        self._base_path = where.base_path
         self._owns_wire = wire is None
         self._wire = wire if wire is not None else RustWire(self.policy)
         self._hooks = hooks if hooks is not None else LogHooks()
         self._clock = clock
         self._pipeline = Pipeline(
             self.origin,
+            where.addresses,
             self.policy,
             self._wire,
             self._hooks,
@@ -70,6 +71,11 @@ class ServiceClient:
             random=random,
             sleep=sleep,
         )
+        self._watcher: Watcher | None = None
+        if where.scheme != "static":
+            discovery = self.policy.discovery
+            lookup = lookup_of(where, discovery)
+            self._watcher = Watcher(self.name, lookup, self._pipeline.instances.replace, discovery, clock=clock)
 
     async def call(
         self,
@@ -156,6 +162,8 @@ class ServiceClient:
         hooks.started(call.info)
         counters.in_flight += 1
         try:
+            if self._watcher is not None and not self._watcher.running:
+                await self._find_instances(self._watcher, call.deadline)
             reply = await self._pipeline.run(call)
         except HTTPClientError as error:
             hooks.failed(call.info, error, self._clock() - started)
@@ -167,6 +175,13 @@ class ServiceClient:
             counters.in_flight -= 1
         hooks.finished(call.info, reply.status, self._clock() - started, reply.attempts, reply.cache.status)
         return reply
+
+    async def _find_instances(self, watcher: Watcher, deadline: Deadline) -> None:
+        """Waits for the first lookup as long as a connection may take."""
+        seconds = min(deadline.remaining(self._clock), self.policy.connect_timeout_seconds)
+        if not await watcher.ready(seconds):
+            why = watcher.last_error or "no answer yet"
+            raise ConnectError(f"No instance of {self.name} is known: {why}", sent="no", reason="not_retryable")
 
     def _cache_key(
         self,
@@ -208,7 +223,7 @@ class ServiceClient:
     def stats(self) -> ClientStats:
         """Counters, cache, and per instance the breaker's state and the latency of late."""
         pipeline, now = self._pipeline, self._clock()
-        counters, instance = pipeline.counters, pipeline.instance
+        counters = pipeline.counters
         return {
             "target": self.name,
             "calls": counters.calls,
@@ -231,12 +246,18 @@ class ServiceClient:
                     "breaker": instance.breaker.state(now),
                     "latency_p50_seconds": instance.latency.quantile(now, 0.5),
                     "latency_p95_seconds": instance.latency.quantile(now, 0.95),
+                    "pending": instance.load.pending,
+                    "ejected": pipeline.instances.ejected(instance, now),
                 }
+                for instance in pipeline.instances
             ],
+            "discovery_error": None if self._watcher is None else self._watcher.last_error,
         }
 
     async def aclose(self) -> None:
         """Cancel what runs in the background and close the wire, if it is the client's own."""
+        if self._watcher is not None:
+            await self._watcher.aclose()
         await self._pipeline.flights.aclose()
         if self._owns_wire:
             await self._wire.aclose()

@@ -46,12 +46,14 @@ class CacheStats(TypedDict):
 
 
 class InstanceStats(TypedDict):
-    """Latencies are of answers in the last ten seconds, None without any."""
+    """Latencies are of answers in the last ten seconds, None without any; ``ejected``: left out by the balancer."""
 
     address: str
     breaker: BreakerState
     latency_p50_seconds: float | None
     latency_p95_seconds: float | None
+    pending: int
+    ejected: bool
 
 
 class ClientStats(TypedDict):
@@ -67,3 +69,4 @@ class ClientStats(TypedDict):
     retry_budget_left: float
     cache: CacheStats
     instances: list[InstanceStats]
+    discovery_error: str | None

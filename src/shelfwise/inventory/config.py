@@ -21,6 +21,8 @@ class Settings(PlatformSettings):
     HTTP_CLIENT_CACHE_ENABLED: bool = True
     HTTP_CLIENT_MAX_BODY_BYTES: int = Field(default=10 * 1024 * 1024, ge=1024)
     HTTP_CLIENT_PROXY: str | None = None
+    HTTP_CLIENT_CONNECTIONS_PER_INSTANCE: int = Field(default=1, ge=1, le=64)
+    HTTP_CLIENT_DNS_SERVER: str | None = None
     SALES_CALL_TIMEOUT_SECONDS: float = Field(default=2.0, gt=0, le=300)
 
     INVENTORY_DATABASE_URL: str = ""

@@ -61,7 +61,8 @@ class RustWire:
     def __init__(self, policy: Policy | None = None) -> None:
         self._policy = policy or Policy()
         self._origins = OriginTable()
-        self._transports: dict[str, pyqwest.HTTPTransport] = {}
+        self._transports: dict[tuple[str, int], pyqwest.HTTPTransport] = {}
+        self._turn = 0
         self._probes: dict[str, asyncio.Task[Verdict]] = {}
         self._slots = asyncio.Semaphore(self._policy.max_connections)
         self._slots_loop: asyncio.AbstractEventLoop | None = None
@@ -150,9 +151,14 @@ class RustWire:
             timer.stop()
 
     def _transport(self, kind: str) -> pyqwest.HTTPTransport:
-        transport = self._transports.get(kind)
+        """The transport whose turn it is: each has one HTTP/2 connection to an origin."""
+        count = self._policy.connections_per_instance
+        turn = 0
+        if count > 1 and kind != "h1":
+            self._turn = turn = (self._turn + 1) % count
+        transport = self._transports.get((kind, turn))
         if transport is None:
-            transport = self._transports[kind] = self._build_transport(kind)
+            transport = self._transports[kind, turn] = self._build_transport(kind)
         return transport
 
     def _build_transport(self, kind: str) -> pyqwest.HTTPTransport:

@@ -23,7 +23,7 @@ from shelfwise.contracts.analytics import (
 from shelfwise.contracts.events import CatalogueRefs, RefsAnswer
 from shelfwise.contracts.forecasts import DemandForecast, ForecastAnswer, ForecastQuery
 from shelfwise.http import ClientStats, HTTPClientError, InvalidRoute, Policy, Reply, ServiceClient
-from shelfwise.http.policy import CachePolicy
+from shelfwise.http.policy import CachePolicy, DiscoveryPolicy
 from shelfwise.inventory.clients.defaults import no_forecast, no_sales, no_summary
 from shelfwise.inventory.clients.errors import FailureText, SalesUnavailableError, refusal, unavailable
 from shelfwise.inventory.config import Settings
@@ -90,6 +90,8 @@ class SalesClient:
             http2=settings.HTTP_CLIENT_HTTP2,
             max_body_bytes=settings.HTTP_CLIENT_MAX_BODY_BYTES,
             proxy=settings.HTTP_CLIENT_PROXY,
+            connections_per_instance=settings.HTTP_CLIENT_CONNECTIONS_PER_INSTANCE,
+            discovery=DiscoveryPolicy(dns_server=settings.HTTP_CLIENT_DNS_SERVER),
             cache=CachePolicy(enabled=settings.HTTP_CLIENT_CACHE_ENABLED),
         )
         seconds = policy.total_timeout_seconds
