@@ -65,6 +65,13 @@ def test_expected_shortage_is_the_sum_of_what_is_not_covered(table, days, start)
     assert (rest <= table.expected_shortage(start, days) + 1e-9).all()
 
 
+@QUICK
+@given(tables(), st.integers(1, 400))
+def test_the_running_mean_is_each_days_mean(table, days):
+    each = np.stack([table.mean(day) for day in range(1, days + 1)], axis=1)
+    np.testing.assert_array_equal(table.running_mean(days), each)
+
+
 def test_expected_shortage_of_fractions_is_the_integral():
     table = TotalDemandTable([10], LEVELS, [[np.linspace(0.5, 30.5, 10) ** 1.1]], [[15.0]])
     for start in (0.0, 0.2, 3.3, 25.0, 60.0):
@@ -165,3 +172,10 @@ def test_bad_questions_are_refused_by_name():
     ):
         with pytest.raises(ValueError, match=f"^{field}: "):
             ask()
+
+
+def test_a_question_of_the_wrong_shape_is_refused_also_after_a_good_one_about_the_same_days():
+    table = TotalDemandTable([7], LEVELS, np.ones((2, 1, len(LEVELS))), np.ones((2, 1)))
+    table.cdf(1.0, [7, 14])
+    with pytest.raises(ValueError, match="days: shape"):
+        table.cdf(1.0, [[7], [14]])

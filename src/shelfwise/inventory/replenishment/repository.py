@@ -25,6 +25,8 @@ from shelfwise.inventory.tenants.service import Tenant
 from shelfwise.platform.database import insert_into
 
 _P, _R, _B = PRODUCTS.c, RECOMMENDATIONS.c, STOCK_BALANCES.c
+_TENANT = sa.bindparam("tenant", type_=sa.String())
+_PRODUCT = sa.bindparam("product_id", type_=sa.String())
 _REPLENISHED = ("new", "active")
 _STORED = (
     "needs_reorder",
@@ -66,6 +68,142 @@ class LowStockRow(NamedTuple):
     business_date: date
 
 
+def _same(table: sa.Table, *conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    return sa.and_(table.c.tenant_id == _TENANT, *conditions)
+
+
+def _stock(*conditions: sa.ColumnElement[bool]) -> sa.Subquery:
+    """On hand and available by product, over stocking locations; the conditions spare it the tenant's other rows."""
+    return (
+        sa.select(
+            _B.product_id,
+            sa.cast(sa.func.sum(_B.on_hand), sa.BigInteger).label("on_hand"),
+            sa.cast(sa.func.sum(_B.on_hand - _B.committed - _B.unavailable), sa.BigInteger).label("available"),
+        )
+        .join(LOCATIONS, _same(LOCATIONS, LOCATIONS.c.location_id == _B.location_id))
+        .where(_B.tenant_id == _TENANT, LOCATIONS.c.kind == "stock", *conditions)
+        .group_by(_B.product_id)
+        .subquery("stock")
+    )
+
+
+def _open() -> sa.Subquery:
+    line, order = PURCHASE_ORDER_LINES.c, PURCHASE_ORDERS.c
+    # What is still to come of a line: never less than nothing, however much came.
+    outstanding = sa.case(
+        (line.quantity > line.received_quantity, line.quantity - line.received_quantity),
+        else_=0,
+    )
+    return (
+        sa.select(line.product_id, sa.cast(sa.func.sum(outstanding), sa.BigInteger).label("units"))
+        .join(PURCHASE_ORDERS, _same(PURCHASE_ORDERS, order.order_id == line.order_id))
+        .where(line.tenant_id == _TENANT, order.status.in_(OPEN))
+        .group_by(line.product_id)
+        .subquery("open_orders")
+    )
+
+
+def _latest() -> sa.Subquery:
+    return (
+        sa.select(_R.product_id, sa.func.max(_R.business_date).label("business_date"))
+        .where(_R.tenant_id == _TENANT)
+        .group_by(_R.product_id)
+        .subquery("latest")
+    )
+
+
+def _facts_of(stock: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
+    return (
+        sa.select(
+            PRODUCTS,
+            SUPPLIERS.c.lead_times,
+            SUPPLIER_ITEMS.c.unit_cost.label("item_cost"),
+            SUPPLIER_ITEMS.c.moq.label("item_moq"),
+            SUPPLIER_ITEMS.c.pack_size.label("item_pack_size"),
+            POLICIES.c.service_level,
+            POLICIES.c.review_period_days,
+            POLICIES.c.cover_days,
+            POLICIES.c.max_stock,
+            sa.func.coalesce(stock.c.on_hand, 0).label("on_hand"),
+            sa.func.coalesce(stock.c.available, 0).label("available"),
+        )
+        .select_from(PRODUCTS)
+        .outerjoin(SUPPLIERS, _same(SUPPLIERS, SUPPLIERS.c.supplier_id == _P.supplier_id))
+        .outerjoin(
+            SUPPLIER_ITEMS,
+            _same(
+                SUPPLIER_ITEMS,
+                SUPPLIER_ITEMS.c.supplier_id == _P.supplier_id,
+                SUPPLIER_ITEMS.c.product_id == _P.product_id,
+            ),
+        )
+        .outerjoin(POLICIES, _same(POLICIES, POLICIES.c.product_id == _P.product_id))
+        .outerjoin(stock, stock.c.product_id == _P.product_id)
+        .where(_P.tenant_id == _TENANT)
+    )
+
+
+def _receipts() -> sa.Select[*tuple[Any, ...]]:
+    line, order = PURCHASE_ORDER_LINES.c, PURCHASE_ORDERS.c
+    return (
+        sa.select(line.product_id, order.expected_on, line.quantity - line.received_quantity)
+        .join(PURCHASE_ORDERS, _same(PURCHASE_ORDERS, order.order_id == line.order_id))
+        .where(
+            line.tenant_id == _TENANT,
+            line.product_id.in_(sa.bindparam("product_ids", expanding=True)),
+            order.status.in_(OPEN),
+            line.quantity > line.received_quantity,
+        )
+        .order_by(line.product_id, order.expected_on)
+    )
+
+
+def _low_stock() -> sa.Select[*tuple[Any, ...]]:
+    latest, stock, open_orders = _latest(), _stock(), _open()
+    available = sa.func.coalesce(stock.c.available, 0)
+    return (
+        sa.select(
+            _R.product_id,
+            _P.sku,
+            _P.name,
+            available.label("available"),
+            sa.func.coalesce(open_orders.c.units, 0).label("on_order"),
+            _R.reorder_point,
+            _R.urgency,
+            _R.order_quantity,
+            _R.margin_at_risk,
+            _R.business_date,
+            sa.func.count().over().label("total"),
+        )
+        .join(latest, sa.and_(latest.c.product_id == _R.product_id, latest.c.business_date == _R.business_date))
+        .join(PRODUCTS, _same(PRODUCTS, _P.product_id == _R.product_id))
+        .outerjoin(stock, stock.c.product_id == _R.product_id)
+        .outerjoin(open_orders, open_orders.c.product_id == _R.product_id)
+        .where(_R.tenant_id == _TENANT, _P.status.in_(_REPLENISHED), available <= _R.reorder_point)
+        .order_by(_R.urgency_rank, sa.func.coalesce(_R.margin_at_risk, 0).desc(), _R.product_id)
+        .limit(sa.bindparam("limit"))
+    )
+
+
+# Built once: putting these together costs more than running them.
+_FACTS_OF_ONE = _facts_of(_stock(_B.product_id == _PRODUCT)).where(_P.product_id == _PRODUCT)
+_FACTS_AFTER = (
+    _facts_of(_stock(_B.product_id > sa.bindparam("after")))
+    .where(_P.product_id > sa.bindparam("after"), _P.status.in_(_REPLENISHED))
+    .order_by(_P.product_id)
+    .limit(sa.bindparam("limit"))
+)
+_RECEIPTS = _receipts()
+_LAST = (
+    sa.select(_R.document)
+    .where(_R.tenant_id == _TENANT, _R.product_id == _PRODUCT)
+    .order_by(_R.business_date.desc())
+    .limit(1)
+)
+_ANY_STORED = sa.select(_R.product_id).where(_R.tenant_id == _TENANT).limit(1)
+_LOW_STOCK = _low_stock()
+
+
 class ReplenishmentRepository:
     def __init__(self, connection: AsyncConnection, tenant_id: str) -> None:
         self._connection = connection
@@ -75,40 +213,11 @@ class ReplenishmentRepository:
         self, tenant: Tenant, *, product_id: str | None = None, after: str = "", limit: int = 1
     ) -> list[Facts]:
         """One product's facts whatever its status, or those of replenished products after an id, by id."""
-        stock = self._stock()
-        query = (
-            sa.select(
-                PRODUCTS,
-                SUPPLIERS.c.lead_times,
-                SUPPLIER_ITEMS.c.unit_cost.label("item_cost"),
-                SUPPLIER_ITEMS.c.moq.label("item_moq"),
-                SUPPLIER_ITEMS.c.pack_size.label("item_pack_size"),
-                POLICIES.c.service_level,
-                POLICIES.c.review_period_days,
-                POLICIES.c.cover_days,
-                POLICIES.c.max_stock,
-                sa.func.coalesce(stock.c.on_hand, 0).label("on_hand"),
-                sa.func.coalesce(stock.c.available, 0).label("available"),
-            )
-            .select_from(PRODUCTS)
-            .outerjoin(SUPPLIERS, self._same(SUPPLIERS, SUPPLIERS.c.supplier_id == _P.supplier_id))
-            .outerjoin(
-                SUPPLIER_ITEMS,
-                self._same(
-                    SUPPLIER_ITEMS,
-                    SUPPLIER_ITEMS.c.supplier_id == _P.supplier_id,
-                    SUPPLIER_ITEMS.c.product_id == _P.product_id,
-                ),
-            )
-            .outerjoin(POLICIES, self._same(POLICIES, POLICIES.c.product_id == _P.product_id))
-            .outerjoin(stock, stock.c.product_id == _P.product_id)
-            .where(_P.tenant_id == self._tenant_id)
-        )
         if product_id is not None:
-            query = query.where(_P.product_id == product_id)
+            found = await self._execute(_FACTS_OF_ONE, product_id=product_id)
         else:
-            query = query.where(_P.product_id > after, _P.status.in_(_REPLENISHED)).order_by(_P.product_id).limit(limit)
-        rows = (await self._connection.execute(query)).mappings().all()
+            found = await self._execute(_FACTS_AFTER, after=after, limit=limit)
+        rows = found.mappings().all()
         receipts = await self._receipts([row["product_id"] for row in rows])
         return [_facts(row, tenant, receipts.get(row["product_id"], ())) for row in rows]
 
@@ -146,24 +255,18 @@ class ReplenishmentRepository:
 
     async def last(self, product_id: str) -> bytes | None:
         """The product's last stored recommendation."""
-        query = (
-            sa.select(_R.document)
-            .where(_R.tenant_id == self._tenant_id, _R.product_id == product_id)
-            .order_by(_R.business_date.desc())
-            .limit(1)
-        )
-        document: bytes | None = await self._connection.scalar(query)
+        document: bytes | None = (await self._execute(_LAST, product_id=product_id)).scalar()
         return document
 
     async def page(
         self, *, after: tuple[int, str] | None, limit: int, needs_reorder: bool | None
     ) -> list[tuple[int, str, bytes]]:
         """(urgency rank, product id, document) of each product's last recommendation, the most urgent first."""
-        latest = self._latest()
+        latest = _latest()
         query = (
             sa.select(_R.urgency_rank, _R.product_id, _R.document)
             .join(latest, sa.and_(latest.c.product_id == _R.product_id, latest.c.business_date == _R.business_date))
-            .where(_R.tenant_id == self._tenant_id)
+            .where(_R.tenant_id == _TENANT)
             .order_by(_R.urgency_rank, _R.product_id)
             .limit(limit)
         )
@@ -171,106 +274,24 @@ class ReplenishmentRepository:
             query = query.where(sa.tuple_(_R.urgency_rank, _R.product_id) > sa.tuple_(*after))
         if needs_reorder is not None:
             query = query.where(_R.needs_reorder == needs_reorder)
-        return [(row[0], row[1], row[2]) for row in await self._connection.execute(query)]
+        return [(row[0], row[1], row[2]) for row in await self._execute(query)]
 
     async def any_stored(self) -> bool:
-        query = sa.select(_R.product_id).where(_R.tenant_id == self._tenant_id).limit(1)
-        return (await self._connection.execute(query)).first() is not None
+        return (await self._execute(_ANY_STORED)).first() is not None
 
     async def low_stock(self, limit: int) -> tuple[list[LowStockRow], int]:
         """Replenished products that are at or below their last reorder point now, and how many there are."""
-        latest, stock, open_orders = self._latest(), self._stock(), self._open()
-        available = sa.func.coalesce(stock.c.available, 0)
-        query = (
-            sa.select(
-                _R.product_id,
-                _P.sku,
-                _P.name,
-                available.label("available"),
-                sa.func.coalesce(open_orders.c.units, 0).label("on_order"),
-                _R.reorder_point,
-                _R.urgency,
-                _R.order_quantity,
-                _R.margin_at_risk,
-                _R.business_date,
-                sa.func.count().over().label("total"),
-            )
-            .join(latest, sa.and_(latest.c.product_id == _R.product_id, latest.c.business_date == _R.business_date))
-            .join(PRODUCTS, self._same(PRODUCTS, _P.product_id == _R.product_id))
-            .outerjoin(stock, stock.c.product_id == _R.product_id)
-            .outerjoin(open_orders, open_orders.c.product_id == _R.product_id)
-            .where(
-                _R.tenant_id == self._tenant_id,
-                _P.status.in_(_REPLENISHED),
-                available <= _R.reorder_point,
-            )
-            .order_by(_R.urgency_rank, sa.func.coalesce(_R.margin_at_risk, 0).desc(), _R.product_id)
-            .limit(limit)
-        )
-        rows = (await self._connection.execute(query)).all()
+        rows = (await self._execute(_LOW_STOCK, limit=limit)).all()
         return [LowStockRow(*row[:-1]) for row in rows], int(rows[0].total) if rows else 0
 
     async def _receipts(self, product_ids: Sequence[str]) -> dict[str, tuple[tuple[date, int], ...]]:
-        line, order = PURCHASE_ORDER_LINES.c, PURCHASE_ORDERS.c
-        query = (
-            sa.select(line.product_id, order.expected_on, line.quantity - line.received_quantity)
-            .join(PURCHASE_ORDERS, self._same(PURCHASE_ORDERS, order.order_id == line.order_id))
-            .where(
-                line.tenant_id == self._tenant_id,
-                line.product_id.in_(product_ids),
-                order.status.in_(OPEN),
-                line.quantity > line.received_quantity,
-            )
-            .order_by(line.product_id, order.expected_on)
-        )
         found: dict[str, tuple[tuple[date, int], ...]] = {}
-        for product_id, expected_on, units in await self._connection.execute(query):
+        for product_id, expected_on, units in await self._execute(_RECEIPTS, product_ids=list(product_ids)):
             found[product_id] = (*found.get(product_id, ()), (expected_on, int(units)))
         return found
 
-    def _stock(self) -> sa.Subquery:
-        """On hand and available by product, over stocking locations."""
-        return (
-            sa.select(
-                _B.product_id,
-                sa.cast(sa.func.sum(_B.on_hand), sa.BigInteger).label("on_hand"),
-                sa.cast(sa.func.sum(_B.on_hand - _B.committed - _B.unavailable), sa.BigInteger).label("available"),
-            )
-            .join(LOCATIONS, self._same(LOCATIONS, LOCATIONS.c.location_id == _B.location_id))
-            .where(_B.tenant_id == self._tenant_id, LOCATIONS.c.kind == "stock")
-            .group_by(_B.product_id)
-            .subquery("stock")
-        )
-
-    def _open(self) -> sa.Subquery:
-        line, order = PURCHASE_ORDER_LINES.c, PURCHASE_ORDERS.c
-        return (
-            sa.select(
-                line.product_id,
-                sa.cast(sa.func.sum(_outstanding()), sa.BigInteger).label("units"),
-            )
-            .join(PURCHASE_ORDERS, self._same(PURCHASE_ORDERS, order.order_id == line.order_id))
-            .where(line.tenant_id == self._tenant_id, order.status.in_(OPEN))
-            .group_by(line.product_id)
-            .subquery("open_orders")
-        )
-
-    def _latest(self) -> sa.Subquery:
-        return (
-            sa.select(_R.product_id, sa.func.max(_R.business_date).label("business_date"))
-            .where(_R.tenant_id == self._tenant_id)
-            .group_by(_R.product_id)
-            .subquery("latest")
-        )
-
-    def _same(self, table: sa.Table, *conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
-        return sa.and_(table.c.tenant_id == self._tenant_id, *conditions)
-
-
-def _outstanding() -> sa.ColumnElement[int]:
-    """What is still to come of a line: never less than nothing, however much came."""
-    line = PURCHASE_ORDER_LINES.c
-    return sa.case((line.quantity > line.received_quantity, line.quantity - line.received_quantity), else_=0)
+    async def _execute(self, query: sa.Select[*tuple[Any, ...]], **values: object) -> sa.CursorResult[*tuple[Any, ...]]:
+        return await self._connection.execute(query, {"tenant": self._tenant_id, **values})
 
 
 def _facts(row: sa.RowMapping, tenant: Tenant, receipts: tuple[tuple[date, int], ...]) -> Facts:

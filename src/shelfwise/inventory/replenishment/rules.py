@@ -175,7 +175,7 @@ def _decide(facts: Sequence[Facts], table: TotalDemandTable, today: date) -> lis
     )
     days = int(np.ceil((mean_lead + review).max()))
     horizon = max(days, int(cover.max()))
-    mean = np.diff(np.stack([table.mean(day) for day in range(1, horizon + 1)], axis=1), axis=1, prepend=0.0)
+    mean = np.diff(table.running_mean(horizon), axis=1, prepend=0.0)
     available = np.array([fact.available for fact in facts], float)
     receipts = _receipts(facts, today, horizon)
     projected = projected_stock(available, receipts, mean)

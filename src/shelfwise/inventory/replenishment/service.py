@@ -140,8 +140,8 @@ class ReplenishmentService:
         async with self._database.read(tenant_id) as connection:
             tenant = await require_tenant(connection, tenant_id)
             repository = ReplenishmentRepository(connection, tenant_id)
-            if await repository.any_stored():
-                rows, total = await repository.low_stock(MAX_ALERTS)
+            rows, total = await repository.low_stock(MAX_ALERTS)
+            if rows or await repository.any_stored():
                 return [_low(row, tenant.settings.currency) for row in rows], total
             facts = await repository.facts(tenant, limit=BATCH_PRODUCTS)
         if not facts:

@@ -12,6 +12,10 @@ from shelfwise.platform.database import insert_into
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(TenantSettings))
 
+# Built once: every request asks it.
+_FIND = sa.select(TENANTS).where(TENANTS.c.tenant_id == sa.bindparam("tenant"))
+_FIND_LOCKED = _FIND.with_for_update()
+
 
 class TenantRepository:
     def __init__(self, connection: AsyncConnection, tenant_id: str) -> None:
@@ -19,8 +23,8 @@ class TenantRepository:
         self._tenant_id = tenant_id
 
     async def find(self, *, lock: bool = False) -> Tenant | None:
-        query = sa.select(TENANTS).where(TENANTS.c.tenant_id == self._tenant_id)
-        row = (await self._connection.execute(query.with_for_update() if lock else query)).mappings().first()
+        query = _FIND_LOCKED if lock else _FIND
+        row = (await self._connection.execute(query, {"tenant": self._tenant_id})).mappings().first()
         if row is None:
             return None
         return Tenant(self._tenant_id, TenantSettings(**{name: row[name] for name in _FIELDS}), row["version"])

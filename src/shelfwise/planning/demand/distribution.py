@@ -29,10 +29,13 @@ class Nodes:
         """(n,) probability of at most ``x`` units."""
         at = np.where(self.whole, np.floor(x), x)
         out = self._between(at)
+        # The tails are asked for seldom, and their exponentials cost more than all the rest.
         below = at < self.values[:, 0]
-        out = np.where(below, self.levels[0] * self._fade_below(self.values[:, 0] - at), out)
+        if below.any():
+            out = np.where(below, self.levels[0] * self._fade_below(self.values[:, 0] - at), out)
         beyond = at >= self.values[:, -1]
-        out = np.where(beyond, 1.0 - self._survival(at), out)
+        if beyond.any():
+            out = np.where(beyond, 1.0 - self._survival(at), out)
         return np.where(at < 0.0, 0.0, out)
 
     def quantile(self, level: F) -> F:
@@ -64,13 +67,13 @@ class Nodes:
 
     def _between(self, x: F) -> F:
         last = len(self.levels) - 1
-        lower = np.clip((self.values <= x[:, None]).sum(axis=1) - 1, 0, last)
+        lower = np.maximum((self.values <= x[:, None]).sum(axis=1) - 1, 0)
         upper = np.minimum(lower + 1, last)
         rows = np.arange(len(x))
         low, high = self.values[rows, lower], self.values[rows, upper]
         share = np.divide(x - low, high - low, out=np.zeros_like(x), where=high > low)
-        gap = self.levels[upper] - self.levels[lower]
-        return np.asarray(self.levels[lower] + np.clip(share, 0.0, 1.0) * gap)
+        base = self.levels[lower]
+        return np.asarray(base + np.minimum(np.maximum(share, 0.0), 1.0) * (self.levels[upper] - base))
 
     def _survival(self, x: F) -> F:
         scale = self._tail_scale

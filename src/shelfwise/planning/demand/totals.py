@@ -38,7 +38,7 @@ class TotalDemandTable:
         self.means = np.asarray(means, dtype=np.float64)
         self._check()
         self.whole = np.all(self.quantiles == np.floor(self.quantiles), axis=(1, 2))
-        self._kept: dict[bytes, Nodes] = {}
+        self._kept: dict[tuple[tuple[int, ...], bytes], Nodes] = {}
 
     @classmethod
     def from_summary(cls, mean_total: ArrayLike, level: float, quantile: ArrayLike, days: int) -> TotalDemandTable:
@@ -66,6 +66,12 @@ class TotalDemandTable:
     def mean(self, days: ArrayLike) -> F:
         """(n,) expected total of the first ``days`` (scalar or (n,)) days."""
         return self._mean(self._whole_days(days))
+
+    def running_mean(self, days: int) -> F:
+        """(n, days) expected totals of the first 1, 2, ... ``days`` days."""
+        stored = {int(day): column for column, day in enumerate(self.days)}
+        columns = [self.means[:, stored[day]] if day in stored else self.mean(day) for day in range(1, days + 1)]
+        return np.stack(columns, axis=1)
 
     def cdf(self, x: ArrayLike, days: ArrayLike) -> F:
         """(n,) probability that the first ``days`` days ask for at most ``x`` units; both scalars or (n,)."""
@@ -101,10 +107,12 @@ class TotalDemandTable:
             raise ValueError("quantiles: falling with the level")
 
     def _vector(self, name: str, value: ArrayLike) -> F:
-        array = np.asarray(value, dtype=np.float64)
-        if array.shape not in {(), (len(self),)} or np.isnan(array).any():
+        array = np.array(value, dtype=np.float64)
+        if array.shape == ():
+            array = np.full(len(self), array)
+        if array.shape != (len(self),) or np.isnan(array).any():
             raise ValueError(f"{name}: shape {array.shape}, expected one number or one for each of {len(self)} rows")
-        return np.array(np.broadcast_to(array, (len(self),)))
+        return array
 
     def _whole_days(self, days: ArrayLike) -> F:
         wanted = self._vector("days", days)
@@ -114,10 +122,11 @@ class TotalDemandTable:
 
     def _nodes(self, days: ArrayLike) -> Nodes:
         """The distribution over ``days``, kept: a search for a level asks about the same days again and again."""
-        wanted = self._whole_days(days)
-        key = wanted.tobytes()
+        asked = np.asarray(days, dtype=np.float64)
+        key = (asked.shape, asked.tobytes())
         nodes = self._kept.get(key)
         if nodes is None:
+            wanted = self._whole_days(asked)
             nodes = Nodes(self.levels, self._values(wanted), self._mean(wanted), self.whole)
             if len(self._kept) >= KEPT:
                 self._kept.clear()
