@@ -43,7 +43,7 @@ openapi: setup-dev ## Write docs/reference/openapi from the services' routes
 
 bench: ## Run the benchmarks; each writes JSON beside itself
 	@PYTHON="$(PYTHON)" scripts/setup.sh bench
-	@for run in benchmarks/*/run.py; do echo "== $$run"; $(RUN)/python $$run || exit 1; done
+	@for run in benchmarks/*/run.py; do echo "== $$run"; .venv-bench/bin/python $$run || exit 1; done
 
 wheel-test: setup-dev ## Build the wheel, install it alone and try it
 	@scripts/wheel_test.sh
@@ -52,4 +52,4 @@ lock: setup-dev ## Lock the dependencies again (ARGS="--upgrade" for newer ones)
 	@scripts/lock.sh $(ARGS)
 
 clean: ## Remove what was built and cached; the demo's data stays
-	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-bench dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

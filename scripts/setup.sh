@@ -1,12 +1,14 @@
 #!/bin/sh
-# Makes .venv from the hashed requirements: `scripts/setup.sh run` to use Shelfwise, `dev` to work on it,
-# `bench` to measure it.
+# Makes .venv from the hashed requirements: `scripts/setup.sh run` to use Shelfwise, `dev` to work on it.
+# `bench` makes .venv-bench, to measure it beside its peers; one of them replaces urllib3 in the environment that it
+# is installed in, which is no place for the tests.
 # Needs nothing but Python 3.11 or newer. Does nothing when nothing has changed.
 set -eu
 cd "$(dirname "$0")/.."
 kind=${1:-run}
 requirements=requirements/$kind.txt
 venv=.venv
+[ "$kind" = bench ] && venv=.venv-bench
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -30,7 +32,7 @@ fingerprint() {
 }
 
 stamp=$venv/.shelfwise-$kind
-# Each kind contains the ones before it: what serves the benchmarks serves the tests and running too.
+# What serves the tests serves running too.
 reached=no
 for each in run dev bench; do
     [ "$each" = "$kind" ] && reached=yes
