@@ -1,62 +1,17 @@
 """Transactions, isolation and the outbox on both databases."""
 
 import asyncio
-from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from shelfwise.platform.columns import Instant, Money
+from fixtures.things import KEYS, NOW, OUTBOX, THINGS
 from shelfwise.platform.database import Database, insert_into
-from shelfwise.platform.idempotency import IdempotencyKeys, RequestIdentity, StoredAnswer, idempotency_table
-from shelfwise.platform.migrate import Migrations, current_revision, drift, head_revision
-from shelfwise.platform.outbox import Outbox, OutboxBatch, OutboxMessage, Relay, outbox_table
+from shelfwise.platform.idempotency import IdempotencyKeys, RequestIdentity, StoredAnswer
+from shelfwise.platform.migrate import current_revision, drift, head_revision
+from shelfwise.platform.outbox import Outbox, OutboxBatch, OutboxMessage, Relay
 from shelfwise.platform.problems import IdempotencyMismatchError, UnavailableError
-
-METADATA = sa.MetaData()
-THINGS = sa.Table(
-    "things",
-    METADATA,
-    sa.Column("tenant_id", sa.Text, primary_key=True),
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("price", Money, nullable=False),
-    sa.Column("at", Instant, nullable=False),
-)
-OUTBOX = outbox_table(METADATA)
-KEYS = idempotency_table(METADATA)
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def migrations(tmp_path_factory: pytest.TempPathFactory) -> Migrations:
-    """A service of its own for these tests, with one revision."""
-    folder = Path(str(tmp_path_factory.getbasetemp())) / "things_migrations"
-    if not folder.exists():
-        (folder / "versions").mkdir(parents=True)
-        (folder / "script.py.mako").write_text("")
-        (folder / "env.py").write_text(
-            "from shelfwise.platform.migration_env import run_migrations\nrun_migrations()\n"
-        )
-        (folder / "versions" / "0001.py").write_text(
-            "from alembic import context, op\n"
-            "revision = '0001'\ndown_revision = None\n"
-            "def upgrade():\n    context.config.attributes['metadata'].create_all(op.get_bind())\n"
-        )
-    return Migrations("things", str(folder), METADATA)
-
-
-@pytest.fixture
-async def urls(databases, migrations):
-    return await databases.fresh(migrations)
-
-
-@pytest.fixture
-async def database(urls):
-    database = Database(urls.database, schema="things", busy_timeout_seconds=2)
-    yield database
-    await database.dispose()
 
 
 @pytest.fixture

@@ -58,6 +58,7 @@ _DESCRIPTIONS = {
     429: "Too many requests",
     500: "An error of ours",
     503: "Busy or draining; try again after Retry-After seconds",
+    504: "The time of the request's grpc-timeout was up; what was not committed is rolled back",
 }
 
 
@@ -150,7 +151,7 @@ def text_body(media_type: str, description: str) -> type[Operation]:
 
 
 def problem_responses(*statuses: int) -> dict[int, ResponseSpec]:
-    """OpenAPI entries of the problem documents that a route can answer, beside 401, 403 and 503, which all can."""
+    """OpenAPI entries of the problem documents that a route can answer; 400, 401, 403, 503 and 504 all can."""
     return {
         status: ResponseSpec(
             data_container=Problem,
@@ -158,7 +159,7 @@ def problem_responses(*statuses: int) -> dict[int, ResponseSpec]:
             description=_DESCRIPTIONS[status],
             media_type=MEDIA_TYPE,
         )
-        for status in sorted({400, 401, 403, 503, *statuses})
+        for status in sorted({400, 401, 403, 503, 504, *statuses})
     }
 
 

@@ -3,14 +3,19 @@
 Every transaction is opened for a tenant. On PostgreSQL that sets ``app.tenant_id``, which row-level security reads;
 on SQLite repositories' own conditions carry it. Writes on SQLite are BEGIN IMMEDIATE behind one fair, bounded queue
 per process: a deferred transaction that upgrades to a write fails at once under contention instead of waiting.
+
+Work may be cancelled anywhere but in a commit (``shelfwise.platform.deadline``). A query under way is cancelled too:
+asyncpg sends a cancel request, SQLite is interrupted. Its connection is closed, which ends the transaction.
 """
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
@@ -18,6 +23,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from shelfwise.platform import deadline
 from shelfwise.platform.problems import UnavailableError
 from shelfwise.platform.settings import SettingsError
 
@@ -28,6 +34,7 @@ _DRIVERS = {
     "sqlite+aiosqlite": "sqlite+aiosqlite",
     "postgresql+asyncpg": "postgresql+asyncpg",
 }
+_INTERRUPT_AGAIN_SECONDS = 0.01
 _BUSY = "The database is busy. Try again in a moment."
 
 
@@ -89,6 +96,7 @@ class Database:
         Raises:
             UnavailableError: no connection came free in time.
         """
+        deadline.before_transaction()
         try:
             async with self._reader_engine.connect() as connection:
                 await self._set_tenant(connection, tenant_id)
@@ -105,18 +113,26 @@ class Database:
         Raises:
             UnavailableError: the queue of writers is full, or the lock was not had in time.
         """
+        deadline.before_transaction()
         try:
-            if not self.is_sqlite:
-                async with self._writer_engine.begin() as connection:
+            if self.is_sqlite:
+                async with self._turn_to_write(), self._transaction() as connection:
+                    yield connection
+            else:
+                async with self._transaction() as connection:
                     await self._set_tenant(connection, tenant_id)
                     yield connection
-                return
-            async with self._turn_to_write(), self._writer_engine.begin() as connection:
-                yield connection
         except (OperationalError, PoolTimeoutError) as error:
             if _is_busy(error):
                 raise UnavailableError(_BUSY) from error
             raise
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
+        async with self._writer_engine.connect() as connection, connection.begin() as transaction:
+            yield connection
+            with deadline.committing():
+                await transaction.commit()
 
     @asynccontextmanager
     async def _turn_to_write(self) -> AsyncIterator[None]:
@@ -189,11 +205,33 @@ def _sqlite_engine(url: URL, busy_timeout_seconds: float, pool_size: int, *, wri
             cursor.execute("PRAGMA query_only = ON")
         cursor.close()
 
+    @sa.event.listens_for(engine.sync_engine, "invalidate")
+    def _interrupt(connection: Any, _record: object, _error: BaseException | None) -> None:  # noqa: ANN401  as above
+        connection.run_async(_roll_back_at_once)
+
     @sa.event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: sa.Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
+
+
+async def _roll_back_at_once(driver: aiosqlite.Connection) -> None:
+    """Ends the transaction of a connection whose query was cancelled.
+
+    The driver's thread would run the query to its end. And closed with a transaction open, the file would stay locked
+    for as long as anything, a traceback perhaps, still holds the query's cursor.
+    """
+    interrupted = True
+    while interrupted:
+        rollback = asyncio.ensure_future(driver.rollback())
+        while not rollback.done():
+            # Again and again: a query that is only about to begin does not notice.
+            await driver.interrupt()
+            await asyncio.wait((rollback,), timeout=_INTERRUPT_AGAIN_SECONDS)
+        # The interrupt may have hit the rollback itself.
+        error = rollback.exception()
+        interrupted = isinstance(error, sqlite3.OperationalError) and "interrupted" in str(error)
 
 
 def _postgresql_engine(url: URL, schema: str, busy_timeout_seconds: float, pool_size: int) -> AsyncEngine:

@@ -17,6 +17,7 @@ and one handler (``shelfwise.platform.web``) turns it into ``application/problem
     +-- UnsupportedMediaTypeError 415
     +-- InvalidError 422             parses, but is not valid; names each field
     +-- UnavailableError 503         try again, with Retry-After
+    +-- DeadlineExceededError 504    the time that the caller gave is up
 """
 
 from collections.abc import Mapping, Sequence
@@ -157,3 +158,10 @@ class UnavailableError(ProblemError):
 
     def __init__(self, detail: str, *, retry_after_seconds: int = 1) -> None:
         super().__init__(detail, headers={"Retry-After": str(retry_after_seconds)})
+
+
+class DeadlineExceededError(ProblemError):
+    status, slug, title = 504, "deadline_exceeded", "The caller's time is up"
+
+    def __init__(self) -> None:
+        super().__init__("The time that grpc-timeout gave is up. What was not committed by then is rolled back.")

@@ -17,6 +17,7 @@ from litestar.exceptions import (
 from litestar.openapi.config import OpenAPIConfig
 from litestar.router import Router
 from litestar.types import ControllerRouterHandler
+from opentelemetry.trace import TracerProvider
 
 from shelfwise.platform.apidocs import docs_router, security_schemes
 from shelfwise.platform.auth import TokenVerifier
@@ -59,6 +60,7 @@ def create_application(
     dependencies: Mapping[str, Any],
     lifespan: Lifespan,
     import_paths: frozenset[str] = frozenset(),
+    tracer_provider: TracerProvider | None = None,
 ) -> Edge:
     """The ASGI application of a service. ``import_paths`` may receive bodies up to MAX_IMPORT_BYTES.
 
@@ -87,6 +89,7 @@ def create_application(
         allowed_hosts=frozenset(host.lower() for host in settings.ALLOWED_HOSTS),
         max_body_bytes=settings.MAX_BODY_BYTES,
         large_bodies=large_bodies,
+        tracer_provider=tracer_provider,
     )
 
 
