@@ -5,7 +5,7 @@ import pyqwest
 import pytest
 
 from shelfwise.http import exceptions
-from shelfwise.http.wire import rust
+from shelfwise.http.wire.rust_failures import raise_mapped
 
 
 def subclasses(base: type) -> set[type]:
@@ -53,7 +53,7 @@ PYQWEST_ERRORS = [
 @pytest.mark.parametrize(("error", "ours", "sent"), PYQWEST_ERRORS)
 def test_every_error_of_the_rust_wire_has_ours(error: Exception, ours: type[exceptions.WireError], sent: str):
     with pytest.raises(exceptions.WireError) as caught:
-        rust._raise_mapped(error, answered=False)
+        raise_mapped(error, answered=False)
     assert type(caught.value) is ours
     assert caught.value.sent == sent
 

@@ -55,7 +55,7 @@ class Setup:
         self.fleet = Fleet(self.clock, **seconds)
         self.client = ServiceClient(
             ",".join(NAMES[: len(seconds)]), NO_CACHE, self.fleet, NoHooks(),
-            name="fleet", clock=self.clock, random=Random(3), sleep=self.clock.sleep,
+            name="fleet", clock=self.clock, random=Random(3), sleep=self.clock.sleep, call_later=self.clock.call_later,
         )  # fmt: skip
         self.took: list[tuple[float, float]] = []
         self.failures: list[tuple[float, Exception]] = []

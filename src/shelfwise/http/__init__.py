@@ -4,7 +4,8 @@
 The library knows nothing about products or tenants, reads no environment and imports nothing else of shelfwise.
 """
 
-from shelfwise.http.client import HTTPClient, RequestOptions
+from shelfwise.http.batches import BatchCaller, BatchReply, BatchRoute, split_json
+from shelfwise.http.client import HTTPClient
 from shelfwise.http.exceptions import (
     BreakerOpen,
     BudgetExhausted,
@@ -19,6 +20,7 @@ from shelfwise.http.exceptions import (
     LocalProtocolError,
     PoolTimeout,
     ProxyError,
+    RateLimited,
     ReadError,
     ReadTimeout,
     Reason,
@@ -32,17 +34,34 @@ from shelfwise.http.exceptions import (
     WriteTimeout,
     failure_kind,
 )
-from shelfwise.http.instrumentation import CallInfo, Hooks, HookSet, LogHooks, NoHooks, PrometheusHooks
+from shelfwise.http.instrumentation import (
+    AttemptSpan,
+    CallInfo,
+    CallSpan,
+    Hooks,
+    HookSet,
+    LogHooks,
+    NoHooks,
+    NoTracing,
+    OpenTelemetryTracing,
+    PrometheusHooks,
+    Tracing,
+)
 from shelfwise.http.policy import (
     BalancerPolicy,
     BreakerPolicy,
     BudgetPolicy,
     CachePolicy,
+    ConcurrencyPolicy,
     DiscoveryPolicy,
+    HedgePolicy,
+    LimiterPolicy,
     Policy,
     RetryPolicy,
+    ThrottlePolicy,
 )
 from shelfwise.http.reply import CacheInfo, Reply
+from shelfwise.http.requests import RequestOptions
 from shelfwise.http.routes import expand_route
 from shelfwise.http.service import ServiceClient
 from shelfwise.http.stats import ClientStats
@@ -50,7 +69,11 @@ from shelfwise.http.strategies.deadline import Deadline
 from shelfwise.http.wire import RustWire, TransportWire, Wire, WireRequest, WireResponse
 
 __all__ = [
+    "AttemptSpan",
     "BalancerPolicy",
+    "BatchCaller",
+    "BatchReply",
+    "BatchRoute",
     "BreakerOpen",
     "BreakerPolicy",
     "BudgetExhausted",
@@ -58,8 +81,10 @@ __all__ = [
     "CacheInfo",
     "CachePolicy",
     "CallInfo",
+    "CallSpan",
     "ClientStats",
     "CloseError",
+    "ConcurrencyPolicy",
     "ConnectError",
     "ConnectTimeout",
     "Deadline",
@@ -69,16 +94,21 @@ __all__ = [
     "FailureKind",
     "HTTPClient",
     "HTTPClientError",
+    "HedgePolicy",
     "HookSet",
     "Hooks",
     "InvalidRoute",
+    "LimiterPolicy",
     "LocalProtocolError",
     "LogHooks",
     "NoHooks",
+    "NoTracing",
+    "OpenTelemetryTracing",
     "Policy",
     "PoolTimeout",
     "PrometheusHooks",
     "ProxyError",
+    "RateLimited",
     "ReadError",
     "ReadTimeout",
     "Reason",
@@ -90,7 +120,9 @@ __all__ = [
     "RustWire",
     "Sent",
     "ServiceClient",
+    "ThrottlePolicy",
     "TooManyRedirects",
+    "Tracing",
     "TransportWire",
     "UnsupportedProtocol",
     "Wire",
@@ -101,4 +133,5 @@ __all__ = [
     "WriteTimeout",
     "expand_route",
     "failure_kind",
+    "split_json",
 ]

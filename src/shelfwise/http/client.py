@@ -1,64 +1,47 @@
 """The httpx-shaped face: class methods on pooled clients, one pool per event loop."""
 
 import asyncio
-import base64
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, TypedDict, Unpack
-from urllib.parse import unquote, urlsplit
+from collections.abc import Callable
+from typing import ClassVar, Unpack
 from weakref import WeakKeyDictionary
 
 import httpx2
 
-from shelfwise.http.exceptions import HTTPClientError, UnsupportedProtocol
+from shelfwise.http.exceptions import HTTPClientError
 from shelfwise.http.instrumentation.hooks import Hooks
 from shelfwise.http.instrumentation.logs import LogHooks
-from shelfwise.http.messages import WireRequest
+from shelfwise.http.instrumentation.opentelemetry import OpenTelemetryTracing
+from shelfwise.http.instrumentation.tracing import Tracing
 from shelfwise.http.policy import Policy
 from shelfwise.http.redirects import next_hop
 from shelfwise.http.reply import Reply
-from shelfwise.http.routes import QueryParams, encode_query
+from shelfwise.http.requests import Addressed, RequestOptions, address, build_request
+from shelfwise.http.responses import Response, as_httpx2
 from shelfwise.http.service import ServiceClient
 from shelfwise.http.stats import ClientStats
 from shelfwise.http.strategies.deadline import Deadline
-from shelfwise.http.wire.base import Wire
-from shelfwise.http.wire.rust import RustWire
+from shelfwise.http.wire import Wire, make_wire
 
-HeaderMapping = Mapping[str, str] | Sequence[tuple[str, str]]
 WireFactory = Callable[[Policy], Wire]
 _MAX_ORIGINS = 256
-# The wire frames the message and names the host itself.
-_FRAMING = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
-_DECODED = frozenset({"content-encoding", "content-length", "transfer-encoding"})
-
-
-class RequestOptions(TypedDict, total=False):
-    """What may be said of a request. ``timeout`` is the time of all attempts together, in seconds.
-
-    ``safe`` declares that a POST changes nothing, so that it may be retried.
-    """
-
-    headers: HeaderMapping | None
-    params: QueryParams | None
-    json: object
-    content: str | bytes | None
-    timeout: float | None
-    safe: bool
 
 
 class _Pool:
     """All clients of one event loop: one wire, one :class:`ServiceClient` per origin, least recently used."""
 
-    def __init__(self, policy: Policy, wire: Wire, hooks: Hooks) -> None:
+    def __init__(self, policy: Policy, wire: Wire, hooks: Hooks, tracing: Tracing) -> None:
         self.policy = policy
         self.wire = wire
         self._hooks = hooks
+        self._tracing = tracing
         self._clients: OrderedDict[str, ServiceClient] = OrderedDict()
 
     def client(self, origin: str) -> ServiceClient:
         client = self._clients.get(origin)
         if client is None:
-            client = self._clients[origin] = ServiceClient(origin, self.policy, self.wire, self._hooks)
+            client = ServiceClient(origin, self.policy, self.wire, self._hooks, tracing=self._tracing)
+            self._clients[origin] = client
             if len(self._clients) > _MAX_ORIGINS:
                 self._clients.popitem(last=False)
         else:
@@ -86,11 +69,17 @@ class HTTPClient:
     _pools: ClassVar["WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool]"] = WeakKeyDictionary()
     _policy: ClassVar[Policy] = Policy()
     _hooks: ClassVar[Hooks | None] = None
-    _wire_factory: ClassVar[WireFactory] = RustWire
+    _tracing: ClassVar[Tracing | None] = None
+    _wire_factory: ClassVar[WireFactory] = make_wire
 
     @classmethod
     def configure(
-        cls, policy: Policy | None = None, *, hooks: Hooks | None = None, wire: WireFactory | None = None
+        cls,
+        policy: Policy | None = None,
+        *,
+        hooks: Hooks | None = None,
+        tracing: Tracing | None = None,
+        wire: WireFactory | None = None,
     ) -> None:
         """Use these from the next call on; what is left out goes back to its default.
 
@@ -98,7 +87,8 @@ class HTTPClient:
         """
         cls._policy = policy if policy is not None else Policy()
         cls._hooks = hooks
-        cls._wire_factory = wire if wire is not None else RustWire
+        cls._tracing = tracing
+        cls._wire_factory = wire if wire is not None else make_wire
         cls._pools = WeakKeyDictionary()
 
     @classmethod
@@ -135,27 +125,23 @@ class HTTPClient:
         """
         pool = cls._pool()
         timeout = options.get("timeout")
-        total = pool.policy.total_timeout_seconds if timeout is None else timeout
-        request = _build_request(method, url, options)
-        deadline = Deadline.after(total)
-        hop = _wire_request(request)
+        deadline = Deadline.after(pool.policy.total_timeout_seconds if timeout is None else timeout)
+        hop = build_request(method, url, options)
         history: list[httpx2.Response] = []
         try:
             while True:
                 reply = await _send(pool, hop, deadline, safe=options.get("safe", False))
-                response = _response(reply, request)
-                response.history = list(history)
+                response = Response(reply, hop.request, list(history))
                 following = None
-                if pool.policy.follow_redirects:
+                if pool.policy.follow_redirects and 300 <= reply.status < 400:
                     left = pool.policy.max_redirects - len(history)
-                    following = next_hop(hop, reply.status, reply.headers, hops_left=left)
+                    following = next_hop(hop.request, reply.status, reply.headers, hops_left=left)
                 if following is None:
                     return response
                 history.append(response)
-                hop = following
-                request = httpx2.Request(hop.method, hop.url, headers=list(hop.headers), content=hop.body or None)
+                hop = address(following)
         except HTTPClientError as error:
-            error.request = request
+            error.request = as_httpx2(hop.request)
             raise
 
     @classmethod
@@ -177,74 +163,21 @@ class HTTPClient:
         pool = cls._pools.get(loop)
         if pool is None:
             hooks = cls._hooks if cls._hooks is not None else LogHooks()
-            pool = cls._pools[loop] = _Pool(cls._policy, cls._wire_factory(cls._policy), hooks)
+            tracing = cls._tracing if cls._tracing is not None else OpenTelemetryTracing()
+            pool = cls._pools[loop] = _Pool(cls._policy, cls._wire_factory(cls._policy), hooks, tracing)
         return pool
 
 
-async def _send(pool: _Pool, request: WireRequest, deadline: Deadline, *, safe: bool) -> Reply:
-    parts = urlsplit(request.url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise UnsupportedProtocol("The URL must begin with http:// or https:// and name a host")
-    subject, partition = _whose(request)
-    return await pool.client(f"{parts.scheme}://{parts.netloc}").send(
+async def _send(pool: _Pool, hop: Addressed, deadline: Deadline, *, safe: bool) -> Reply:
+    location, request = hop.location, hop.request
+    return await pool.client(location.origin).send(
         request.method,
-        parts.path or "/",
-        parts.query,
+        location.path,
+        location.query,
         headers=request.headers,
         body=request.body,
-        subject=subject,
-        partition=partition,
+        subject=hop.subject,
+        partition=hop.partition,
         safe=safe,
         deadline=deadline,
-    )
-
-
-def _whose(request: WireRequest) -> tuple[str, str]:
-    """Subject and partition of a request, from the headers that say who asks and for which tenant."""
-    found = {name.lower(): value for name, value in request.headers}
-    subject = "\n".join(found.get(name, "") for name in ("authorization", "cookie"))
-    return subject, found.get("x-tenant-id", "")
-
-
-def _build_request(method: str, url: str, options: RequestOptions) -> httpx2.Request:
-    headers = options.get("headers")
-    query = encode_query(options.get("params"))
-    if query:
-        url = f"{url}{'&' if '?' in url else '?'}{query}"
-    request = httpx2.Request(
-        method.upper(),
-        url,
-        headers=list(headers.items()) if isinstance(headers, Mapping) else headers,
-        json=options.get("json"),
-        content=options.get("content"),
-    )
-    user = request.url.userinfo
-    if user:
-        # Out of the URL, so that it reaches no log line, no message and no metric.
-        if "authorization" not in request.headers:
-            name, _, password = user.decode("ascii").partition(":")
-            credentials = f"{unquote(name)}:{unquote(password)}".encode()
-            request.headers["authorization"] = f"Basic {base64.b64encode(credentials).decode('ascii')}"
-        request.url = request.url.copy_with(username=None, password=None)
-    return request
-
-
-def _wire_request(request: httpx2.Request) -> WireRequest:
-    headers = [pair for pair in request.headers.multi_items() if pair[0].lower() not in _FRAMING]
-    return WireRequest(request.method, str(request.url).partition("#")[0], headers, request.content)
-
-
-def _response(reply: Reply, request: httpx2.Request) -> httpx2.Response:
-    # The body is decoded already; the headers of its encoded form would have it decoded twice.
-    dropped = frozenset[str]() if request.method == "HEAD" else _DECODED
-    headers = [pair for pair in reply.headers if pair[0] not in dropped]
-    if reply.cache.status in {"hit", "stale"}:
-        headers.append(("age", str(int(reply.cache.age_seconds))))
-        headers.append(("cache-status", reply.cache.cache_status()))
-    return httpx2.Response(
-        reply.status,
-        headers=headers,
-        content=reply.body,
-        request=request,
-        extensions={"http_version": reply.http_version.encode("ascii")},
     )

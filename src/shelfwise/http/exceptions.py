@@ -23,6 +23,7 @@ exception of the same name, so code that catches ``httpx2.ConnectError`` or ``ht
         │   └── ResponseTooLarge             decoded body above the limit
         ├── BreakerOpen                      the instance's breaker refuses the call
         ├── BudgetExhausted                  a retry was due and the retry budget refused it
+        ├── RateLimited                      the rate limiter, the throttle or the limit of concurrent calls refuses it
         ├── DeadlineExceeded                 (httpx2.TimeoutException)     the call's own time ran out
         └── TooManyRedirects                 (httpx2.TooManyRedirects)     or a redirect that is not allowed
     ValueError
@@ -136,6 +137,12 @@ class BreakerOpen(HTTPClientError):
 
 class BudgetExhausted(HTTPClientError):
     """A retry was due, but retries already are their whole share of the load. ``last_error`` is the failure."""
+
+    kind = "overloaded"
+
+
+class RateLimited(HTTPClientError):
+    """The call was refused here, before it was sent: so many calls in this time, or at once, are too many."""
 
     kind = "overloaded"
 

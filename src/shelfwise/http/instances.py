@@ -1,21 +1,26 @@
 """The instances that answer for a target, each with its own breaker, and the choice among them."""
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
+from shelfwise.http.permits import Permits
 from shelfwise.http.policy import Policy
 from shelfwise.http.strategies.balancer import Ejections, Load, two_choices
 from shelfwise.http.strategies.breaker import Breaker, Outcome
-from shelfwise.http.strategies.deadline import LatencyWindow
+from shelfwise.http.strategies.concurrency import concurrency_limit
+from shelfwise.http.strategies.deadline import Clock, LatencyWindow
 
 
 class Instance:
     """One address that answers for the target, with what is known of its health."""
 
-    def __init__(self, address: str, policy: Policy, uniform: Callable[[], float]) -> None:
+    def __init__(self, address: str, policy: Policy, uniform: Callable[[], float], clock: Clock) -> None:
         self.address = address
         self.breaker = Breaker(policy.breaker, uniform)
         self.latency = LatencyWindow()
         self.load = Load(policy.balancer)
+        limit = concurrency_limit(policy.concurrency, policy.max_connections)
+        self.permits = Permits(limit, clock, max_waiters=policy.concurrency.max_waiters)
         self._last_break_at = float("-inf")
 
     def broke(self, started: float, now: float) -> bool:
@@ -26,12 +31,20 @@ class Instance:
         return news
 
 
+class Pick(NamedTuple):
+    """An instance chosen for one attempt, with its breaker's permit."""
+
+    instance: Instance
+    permit: int
+
+
 class InstanceSet:
     """At least one instance. With exactly one, choosing costs nothing and nobody is left out."""
 
-    def __init__(self, addresses: Iterable[str], policy: Policy, uniform: Callable[[], float]) -> None:
+    def __init__(self, addresses: Iterable[str], policy: Policy, uniform: Callable[[], float], clock: Clock) -> None:
         self._policy = policy
         self._uniform = uniform
+        self._clock = clock
         self._ejections = Ejections(policy.balancer)
         self._all: list[Instance] = []
         self._latency = LatencyWindow()
@@ -46,7 +59,7 @@ class InstanceSet:
         if wanted:
             known = {instance.address: instance for instance in self._all}
             self._all = [
-                known[address] if address in known else Instance(address, self._policy, self._uniform)
+                known[address] if address in known else Instance(address, self._policy, self._uniform, self._clock)
                 for address in wanted
             ]
 
@@ -56,31 +69,35 @@ class InstanceSet:
     def __len__(self) -> int:
         return len(self._all)
 
-    def acquire(self, now: float, avoid: Instance | None = None) -> tuple[Instance, int] | None:
+    def acquire(self, now: float, avoid: Instance | None = None) -> Pick | None:
         """An instance and its breaker's permit, not ``avoid`` if there is another; None: every breaker refuses."""
         if len(self._all) == 1:
             instance = self._all[0]
             permit = instance.breaker.acquire(now)
             if permit is None:
                 return None
+            pick = Pick(instance, permit)
         else:
             found = self._choose(now, avoid)
             if found is None:
                 return None
-            instance, permit = found
-        instance.load.pending += 1
-        return instance, permit
+            pick = found
+        pick.instance.load.pending += 1
+        return pick
 
-    def release(
-        self, instance: Instance, permit: int, outcome: Outcome, now: float, seconds: float, *, slow: bool = False
-    ) -> bool:
-        """How the attempt ended and how long it took; says whether the instance's breaker changed its state."""
-        instance.load.pending -= 1
-        if len(self._all) > 1 and outcome != "ignored":
+    def release(self, pick: Pick, outcome: Outcome, now: float, seconds: float, *, slow: bool = False) -> bool:
+        """How the attempt ended and how long it took; says whether the instance's breaker changed its state.
+
+        An attempt that was given up counts as nothing, unless it had taken longer than usual already: who always loses
+        to a hedge must not look as quick as before.
+        """
+        load = pick.instance.load
+        load.pending -= 1
+        if len(self._all) > 1 and (outcome != "ignored" or seconds > load.average > 0.0):
             loads = [other.load for other in self._all]
-            if not self._ejections.judge(instance.load, loads, now, seconds, failed=outcome == "failure"):
-                instance.load.observe(now, seconds)
-        return instance.breaker.release(permit, outcome, now, slow=slow)
+            if not self._ejections.judge(load, loads, now, seconds, failed=outcome == "failure"):
+                load.observe(now, seconds)
+        return pick.instance.breaker.release(pick.permit, outcome, now, slow=slow)
 
     def answered(self, instance: Instance, now: float, seconds: float) -> None:
         """An answer came after ``seconds``."""
@@ -93,6 +110,11 @@ class InstanceSet:
         window = self._all[0].latency if len(self._all) == 1 else self._latency
         return window.quantile(now, probability)
 
+    def samples(self, now: float) -> int:
+        """How many answers of late :meth:`latency` rests on."""
+        window = self._all[0].latency if len(self._all) == 1 else self._latency
+        return window.count(now)
+
     def retry_in(self, now: float) -> float:
         """Seconds until the first breaker lets an attempt through."""
         return min(instance.breaker.retry_in(now) for instance in self._all)
@@ -100,23 +122,23 @@ class InstanceSet:
     def ejected(self, instance: Instance, now: float) -> bool:
         return now < instance.load.ejected_until
 
-    def _choose(self, now: float, avoid: Instance | None) -> tuple[Instance, int] | None:
+    def _choose(self, now: float, avoid: Instance | None) -> Pick | None:
         candidates = [instance for instance in self._all if instance is not avoid] if avoid in self._all else self._all
         # A breaker that is due for a probe goes first: nothing else would ever close it while others are faster.
         for instance in candidates:
             if instance.breaker.state(now) == "half_open":
                 permit = instance.breaker.acquire(now)
                 if permit is not None:
-                    return instance, permit
+                    return Pick(instance, permit)
         closed = [instance for instance in candidates if instance.breaker.state(now) == "closed"]
         welcome = [instance for instance in closed if not self.ejected(instance, now)] or closed
         if welcome:
             instance = welcome[two_choices([one.load for one in welcome], now, self._uniform)]
             permit = instance.breaker.acquire(now)
             assert permit is not None, "a closed breaker lets everybody through"
-            return instance, permit
+            return Pick(instance, permit)
         if avoid is not None and candidates is not self._all:
             permit = avoid.breaker.acquire(now)
             if permit is not None:
-                return avoid, permit
+                return Pick(avoid, permit)
         return None

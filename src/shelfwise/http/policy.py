@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, Self
 
 HTTP2Mode = Literal["auto", "on", "off"]
+WireKind = Literal["rust", "httpx2"]
 MEBIBYTE = 1024 * 1024
 
 
@@ -76,6 +77,68 @@ class BalancerPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class LimiterPolicy:
+    """How many calls a second each partition makes to a target, and how many of them at once (``burst``).
+
+    ``rate_per_second`` None: as many as it likes. Beyond ``max_partitions`` that called of late, newcomers share one
+    allowance.
+    """
+
+    rate_per_second: float | None = None
+    burst: int = 10
+    max_partitions: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class ThrottlePolicy:
+    """How calls are refused before they burden a peer that answers "too much" (429, 503, REFUSED_STREAM).
+
+    Refused are at most ``max_rejection`` of the calls (0: none ever), and none while the window holds less than
+    ``minimum_answers``.
+    """
+
+    multiplier: float = 2.0
+    window_seconds: float = 120.0
+    max_rejection: float = 0.9
+    minimum_answers: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class HedgePolicy:
+    """When a second attempt is sent beside a slow first one, the quicker answer winning.
+
+    It takes two instances, ``minimum_samples`` fresh latencies, and hedges at the latency ``quantile``; hedges are at
+    most ``max_share`` of the calls of a window that could be hedged (0: none ever).
+    """
+
+    quantile: float = 0.95
+    minimum_samples: int = 20
+    max_share: float = 0.05
+    window_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class ConcurrencyPolicy:
+    """How many calls are under way at once; the others wait, at most ``max_waiters`` of them.
+
+    ``gradient2`` lets latencies decide between ``min_limit`` and the client's ``max_connections``; ``fixed`` stays at
+    ``initial_limit``. ``initial_limit`` None is ``max_connections``: a client that has measured nothing yet has no
+    reason to hold a call back, and comes down within seconds once latencies rise.
+    """
+
+    kind: Literal["gradient2", "fixed"] = "gradient2"
+    min_limit: int = 4
+    initial_limit: int | None = None
+    max_waiters: int = 1000
+    tolerance: float = 1.5
+    queue_size: int = 4
+    smoothing: float = 0.2
+    sample_seconds: float = 0.1
+    minimum_samples: int = 10
+    long_average_samples: int = 600
+
+
+@dataclass(frozen=True, slots=True)
 class DiscoveryPolicy:
     """How often and how long addresses are looked up.
 
@@ -115,6 +178,7 @@ class Policy:
 
     ``attempt_timeout_seconds`` None means that one attempt may take all the time that is left. ``cache`` None
     means none for a general client, which does not know whose answers it holds, and the defaults for a service.
+    ``redis_url`` names what several processes share: cached answers, fetching them once, and the rate limit.
     ``connections_per_instance`` counts HTTP/2 connections: all calls of one connection land on one worker of the peer.
     """
 
@@ -124,6 +188,7 @@ class Policy:
     max_connections: int = 100
     max_keepalive: int = 20
     http2: HTTP2Mode = "auto"
+    wire: WireKind = "rust"
     follow_redirects: bool = True
     max_redirects: int = 5
     max_body_bytes: int = 10 * MEBIBYTE
@@ -135,9 +200,14 @@ class Policy:
     budget: BudgetPolicy = field(default_factory=BudgetPolicy)
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
     balancer: BalancerPolicy = field(default_factory=BalancerPolicy)
+    limiter: LimiterPolicy = field(default_factory=LimiterPolicy)
+    throttle: ThrottlePolicy = field(default_factory=ThrottlePolicy)
+    hedge: HedgePolicy = field(default_factory=HedgePolicy)
+    concurrency: ConcurrencyPolicy = field(default_factory=ConcurrencyPolicy)
     discovery: DiscoveryPolicy = field(default_factory=DiscoveryPolicy)
     connections_per_instance: int = 1
     cache: CachePolicy | None = None
+    redis_url: str | None = None
 
     @property
     def cache_or_off(self) -> CachePolicy:

@@ -23,21 +23,21 @@ def expand_route(template: str, parts: Mapping[str, str]) -> str:
     Raises:
         InvalidRoute: a part is missing, superfluous, empty, ``.`` or ``..``.
     """
-    literals, names = _compile(template)
-    if len(parts) != len(set(names)):
+    literals, names, distinct = _compile(template)
+    if len(parts) != distinct:
         raise InvalidRoute(f"{template} takes the parts {sorted(set(names))}, not {sorted(parts)}")
-    path = [literals[0]]
-    for name, literal in zip(names, literals[1:], strict=True):
+    path = literals[0]
+    for index, name in enumerate(names, 1):
         part = parts.get(name)
         if not part or part in _DOT_SEGMENTS:
             raise InvalidRoute(f"The part {name!r} of {template} must be a name, not {part!r}")
-        path.append(_quoted(part))
-        path.append(literal)
-    return "".join(path)
+        path += (part if _UNRESERVED(part) else quote(part, safe="")) + literals[index]
+    return path
 
 
 @lru_cache(maxsize=1024)
-def _compile(template: str) -> tuple[list[str], list[str]]:
+def _compile(template: str) -> tuple[list[str], list[str], int]:
+    """The literal pieces of the template, the names between them, and how many different names these are."""
     if not template.startswith("/"):
         raise InvalidRoute(f"A route begins with a slash: {template!r}")
     if any(segment in _DOT_SEGMENTS for segment in template.split("/")):
@@ -46,18 +46,21 @@ def _compile(template: str) -> tuple[list[str], list[str]]:
     literals, names = pieces[::2], pieces[1::2]
     if any(character in literal for literal in literals for character in "{}?#"):
         raise InvalidRoute(f"A route is a path with parts in braces, without a query: {template!r}")
-    return literals, names
+    return literals, names, len(set(names))
 
 
 def encode_query(params: QueryParams | None) -> str:
     """``params`` as a query string: None is left out, a list is repeated, booleans are true and false."""
     if not params:
         return ""
-    pairs: list[tuple[str, str]] = []
+    pairs: list[str] = []
     for name, value in params.items():
+        if type(value) is str or type(value) is int:  # by far the most, and told without asking for an interface
+            pairs.append(f"{_quoted(name)}={_quoted(str(value))}")
+            continue
         values = value if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
-        pairs.extend((name, _text(item)) for item in values if item is not None)
-    return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs)
+        pairs.extend(f"{_quoted(name)}={_quoted(_text(item))}" for item in values if item is not None)
+    return "&".join(pairs)
 
 
 def sorted_query(query: str) -> str:

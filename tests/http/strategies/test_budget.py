@@ -58,4 +58,4 @@ def test_its_memory_is_bounded_by_its_retries_whatever_the_number_of_partitions(
     for number in range(partitions):
         budget.call(0, str(number))
         budget.spend(0, str(number))
-    assert sum(len(bucket.spent_by_partition) for bucket in budget._buckets) <= 30 + partitions * 0.2
+    assert len(budget._spent_by) <= 30 + partitions * 0.2

@@ -102,27 +102,83 @@ def test_a_tag_forgets_its_answers_in_one_partition_or_in_all():
     assert store.invalidate("product:1") == 0
 
 
+def test_an_answer_that_was_on_its_way_during_an_invalidation_of_its_tag_is_not_stored():
+    store = cache()
+    since = store.epoch
+    store.invalidate("product:1", "a")
+    kept = {
+        (partition, tag): store.put(key(partition=partition), (), respond(), 0, [tag], since=since) is not None
+        for partition in ("a", "b")
+        for tag in ("product:1", "product:2")
+    }
+    assert kept == {
+        ("a", "product:1"): False,
+        ("a", "product:2"): True,
+        ("b", "product:1"): True,
+        ("b", "product:2"): True,
+    }
+    assert store.put(key(partition="a"), (), respond(), 0, ["product:1"], since=store.epoch)
+    since = store.epoch
+    store.invalidate("product:1")
+    assert not store.put(key(partition="b"), (), respond(), 0, ["product:1"], since=since)
+
+
+def test_when_too_many_invalidations_passed_to_know_an_old_answer_with_a_tag_is_not_stored():
+    store = cache()
+    since = store.epoch
+    for number in range(5000):
+        store.invalidate(f"product:{number}", "a")
+    assert not store.put(key(), (), respond(), 0, ["never invalidated"], since=since)
+    assert store.put(key(), (), respond(), 0, since=since)
+    recent = store.epoch
+    store.invalidate("product:1", "a")
+    assert store.put(key(), (), respond(), 0, ["never invalidated"], since=recent)
+
+
+def test_an_entry_made_elsewhere_is_looked_up_like_one_of_its_own():
+    store, other = cache(), cache()
+    german = [("accept-language", "de")]
+    entry = other.put(key(), german, respond(body=b"de", headers=[("vary", "accept-language")]), 0)
+    assert entry is not None
+    assert store.insert(key(), german, entry)
+    assert store.get(key(), german, 5) is entry
+    assert store.get(key(), [("accept-language", "fr")], 5) is None
+    assert not cache(max_entry_bytes=10).insert(key(), german, entry)
+
+
+def test_a_lifetime_beyond_all_bounds_is_cut_to_a_number_that_clocks_can_hold():
+    assert fresh_seconds(cache_control="max-age=" + "9" * 400) == 2**31
+    assert fresh_seconds(cache_control="max-age=" + "9" * 400, age="9" * 400) is not None
+
+
 def test_no_key_contains_the_subject_itself():
     assert "secret-token" not in repr(key(subject="secret-token"))
 
 
-requests = st.fixed_dictionaries(
-    {
-        "partition": st.sampled_from(["t1", "t2", ""]),
-        "subject": st.sampled_from(["u1", "u2", "u1\nread", b"u1"]),
-        "target": st.sampled_from(["http://a", "http://b"]),
-        "method": st.sampled_from(["GET", "POST"]),
-        "path": st.sampled_from(["/p", "/p/", "/q"]),
-        "query": st.sampled_from(["", "a=1", "a=1&b=2"]),
-        "body": st.sampled_from([b"", b"{}"]),
-    }
-)
+PARTS = {
+    "partition": st.sampled_from(["t1", "t2", ""]),
+    "subject": st.sampled_from(["u1", "u2", "u1\nread", "u1\nread write", b"u1"]),
+    "target": st.sampled_from(["http://a", "http://b"]),
+    "method": st.sampled_from(["GET", "POST"]),
+    "path": st.sampled_from(["/p", "/p/", "/q"]),
+    "query": st.sampled_from(["", "a=1", "a=1&b=2"]),
+    "body": st.sampled_from([b"", b"{}"]),
+}
+STEP = st.tuples(st.integers(0, 3), st.sampled_from(["de", "fr"]), st.sampled_from(["put", "put varying", "get"]))
+
+
+@st.composite
+def neighbours(draw: st.DrawFn) -> list[dict[str, object]]:
+    """A request and three that differ from it in one part at most: the ones most easily taken for it."""
+    base = draw(st.fixed_dictionaries(PARTS))
+    changed = [draw(st.sampled_from(sorted(PARTS))) for _ in range(3)]
+    return [base] + [{**base, part: draw(PARTS[part])} for part in changed]
 
 
 @settings(max_examples=300)
-@given(st.lists(st.tuples(requests, st.booleans()), max_size=40))
-def test_no_request_is_ever_answered_with_what_was_stored_for_another(steps):
-    """Hypothesis stores and looks up; the body names the request that it was stored for."""
+@given(neighbours(), st.lists(STEP, min_size=2, max_size=40))
+def test_no_request_is_ever_answered_with_what_was_stored_for_another(requests, steps):
+    """Hypothesis stores and looks up; the body names the request it was stored for and the language it depends on."""
     store = cache(max_bytes=8000)
 
     def identity(request) -> bytes:
@@ -130,9 +186,14 @@ def test_no_request_is_ever_answered_with_what_was_stored_for_another(steps):
         named = {**request, "subject": subject.encode() if isinstance(subject, str) else subject}
         return repr(sorted(named.items())).encode()
 
-    for request, stores in steps:
-        if stores:
-            store.put(make_key(**request), (), respond(body=identity(request)), 0)
-        entry = store.get(make_key(**request), (), 1)
-        assert entry is None or entry.response.body == identity(request)
+    for number, language, action in steps:
+        request, headers = requests[number], [("accept-language", language)]
+        own = {identity(request) + b"*", identity(request) + language.encode()}
+        if action != "get":
+            varies = action == "put varying"
+            body = identity(request) + (language.encode() if varies else b"*")
+            vary = [("vary", "accept-language")] if varies else []
+            store.put(make_key(**request), headers, respond(body=body, headers=vary), 0)
+        entry = store.get(make_key(**request), headers, 1)
+        assert entry is None or entry.response.body in own
         assert 0 <= store.bytes <= 8000

@@ -1,58 +1,34 @@
-"""The Rust wire over TLS."""
+"""What only the Rust wire does: it negotiates, bounds HTTP/1.1 itself, and says what it holds."""
 
 import asyncio
-import datetime as dt
-import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
+import psutil
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
-from fixtures.http_peers import echo_app
-from fixtures.servers import free_port
+from fixtures.certificates import Authority, Pair
+from fixtures.http_peers import Http2Peer, echo_app, raw_peer
+from fixtures.servers import RunningServer, free_port
+from fixtures.wires import get
 from shelfwise.http import Policy, RustWire, WireRequest, exceptions
 from shelfwise.http.policy import HTTP2Mode
-
-
-def certificate(folder: Path) -> tuple[Path, Path, bytes]:
-    """Files of a server's certificate and key for 127.0.0.1, and the PEM of the authority that signed it."""
-    now = dt.datetime.now(dt.UTC)
-
-    def build(name: str, issuer: str, public: ec.EllipticCurvePublicKey, signer: ec.EllipticCurvePrivateKey):
-        builder = x509.CertificateBuilder(
-            issuer_name=x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]),
-            subject_name=x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]),
-            public_key=public,
-            serial_number=x509.random_serial_number(),
-            not_valid_before=now - dt.timedelta(hours=1),
-            not_valid_after=now + dt.timedelta(hours=1),
-        ).add_extension(x509.BasicConstraints(ca=name == issuer, path_length=None), critical=True)
-        if name != issuer:
-            address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-            builder = builder.add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        return builder.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-
-    authority, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    cert_file, key_file = folder / "cert.pem", folder / "key.pem"
-    cert_file.write_bytes(build("server", "authority", key.public_key(), authority))
-    key_file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return cert_file, key_file, build("authority", "authority", authority.public_key(), authority)
+from shelfwise.http.wire import WireUsage
 
 
 @asynccontextmanager
-async def tls_server(cert: Path, key: Path) -> AsyncIterator[str]:
+async def tls_server(pair: Pair) -> AsyncIterator[str]:
     port = free_port()
     server = Server(
-        echo_app, port=port, interface=Interfaces.ASGI, ssl_cert=cert, ssl_key=key, websockets=False, log_enabled=False
+        echo_app,
+        port=port,
+        interface=Interfaces.ASGI,
+        ssl_cert=pair.cert_file,
+        ssl_key=pair.key_file,
+        websockets=False,
+        log_enabled=False,
     )
     task = asyncio.create_task(server.serve())
     async with asyncio.timeout(20):
@@ -72,20 +48,142 @@ async def tls_server(cert: Path, key: Path) -> AsyncIterator[str]:
 
 
 @pytest.mark.parametrize(("mode", "version"), [("auto", "HTTP/2"), ("off", "HTTP/1.1"), ("on", "HTTP/2")])
-async def test_tls_with_an_authority_of_ones_own_negotiates_the_protocol(tmp_path: Path, mode: HTTP2Mode, version: str):
-    cert, key, authority = certificate(tmp_path)
-    async with tls_server(cert, key) as url:
-        wire = RustWire(Policy(http2=mode, tls_ca_cert=authority))
-        response = await wire.send(WireRequest("GET", url, (), b""), 5)
+async def test_the_mode_decides_what_is_spoken_to_granian_over_tls(authority: Authority, mode: HTTP2Mode, version: str):
+    async with tls_server(authority.issue("granian")) as url:
+        wire = RustWire(Policy(http2=mode, tls_ca_cert=authority.pem))
+        answers = [await wire.send(get(url), 5) for _ in range(2)]
         await wire.aclose()
-    assert (response.status, response.http_version) == (200, version)
+    assert [(answer.status, answer.http_version) for answer in answers] == [(200, version)] * 2
 
 
-async def test_a_certificate_of_an_unknown_authority_is_a_connect_error_and_unsent(tmp_path: Path):
-    cert, key, _ = certificate(tmp_path)
-    async with tls_server(cert, key) as url:
-        wire = RustWire(Policy())
-        with pytest.raises(exceptions.ConnectError) as caught:
-            await wire.send(WireRequest("GET", url, (), b""), 5)
+@pytest.mark.parametrize(("method", "questions"), [("GET", 2), ("POST", 1)])
+async def test_a_peer_of_http1_is_asked_once_and_remembered(method: str, questions: int):
+    """For GET the first attempt is a question too."""
+    heads: list[bytes] = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            heads.append(head)
+            if head.startswith(b"PRI"):
+                writer.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                return
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+
+    wire = RustWire(Policy())
+    async with raw_peer(handle) as peer:
+        request = WireRequest(method, peer.url + "/", (), b"")
+        first, second = await wire.send(request, 5), await wire.send(request, 5)
         await wire.aclose()
+    assert (first.http_version, second.http_version) == ("HTTP/1.1", "HTTP/1.1")
+    assert sum(head.startswith(method.encode()) for head in heads) == 2
+    assert sum(head.startswith(b"PRI") for head in heads) == questions
+
+
+@pytest.mark.parametrize("order", ["200", "220", "020", "022"])
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+async def test_behind_an_address_with_peers_of_both_kinds_an_unsafe_request_is_never_sent_again(
+    method: str, order: str
+):
+    """``order``: whom each connection lands on, an HTTP/2 peer that takes the request and breaks off or HTTP/1.1."""
+    modern, taken, accepted = Http2Peer(), 0, 0
+    modern.on_request = lambda *_: False
+
+    async def old(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal taken
+        head = await reader.readuntil(b"\r\n\r\n")
+        taken += not head.startswith(b"PRI")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal accepted
+        accepted += 1
+        await (modern.serve if order[min(accepted, 3) - 1] == "2" else old)(reader, writer)
+
+    wire = RustWire(Policy())
+    async with raw_peer(handle) as peer:
+        await asyncio.gather(wire.send(WireRequest(method, peer.url + "/", (), b""), 5), return_exceptions=True)
+        await wire.aclose()
+    assert len(modern.requests) + taken <= 1
+
+
+async def test_no_free_connection_in_time_is_a_pool_timeout_and_unsent(server: RunningServer):
+    wire = RustWire(Policy(http2="off", max_connections=1))
+    busy = asyncio.ensure_future(wire.send(get(server.url + "/sleep?1"), 5))
+    await asyncio.sleep(0.1)
+    with pytest.raises(exceptions.PoolTimeout) as caught:
+        await wire.send(get(server.url + "/"), 0.1)
     assert caught.value.sent == "no"
+    assert (await busy).status == 200
+    await wire.aclose()
+
+
+@pytest.mark.parametrize("mode", ["auto", "off"])
+async def test_the_limit_of_connections_holds_over_tls_with_a_peer_of_http1(authority: Authority, mode: HTTP2Mode):
+    open_now = most = 0
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal open_now, most
+        open_now += 1
+        most = max(most, open_now)
+        try:
+            while True:
+                await reader.readuntil(b"\r\n\r\n")
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+        finally:
+            open_now -= 1
+
+    context = authority.server_context()
+    context.set_alpn_protocols(["http/1.1"])
+    wire = RustWire(Policy(http2=mode, tls_ca_cert=authority.pem, max_connections=5))
+    async with raw_peer(handle, context) as peer:
+        answers = await asyncio.gather(*(wire.send(get(peer.url + "/"), 60) for _ in range(200)))
+        await wire.aclose()
+    assert [answer.body for answer in answers] == [b"ok"] * 200
+    assert 1 < most <= 5
+
+
+@pytest.mark.parametrize(
+    ("mode", "calls", "expected"),
+    [("auto", 5, WireUsage(1, 5, 0)), ("off", 5, WireUsage(3, 3, 2)), ("off", 2, WireUsage(2, 2, 0))],
+)
+async def test_usage_counts_connections_streams_and_who_waits(
+    server: RunningServer, mode: HTTP2Mode, calls: int, expected: WireUsage
+):
+    wire = RustWire(Policy(http2=mode, max_connections=3))
+    assert wire.usage() == (0, 0, 0)
+    tasks = [asyncio.ensure_future(wire.send(get(server.url + "/sleep?0.5"), 20)) for _ in range(calls)]
+    async with asyncio.timeout(20):
+        while wire.usage() != expected:
+            assert not any(task.done() for task in tasks), wire.usage()
+            await asyncio.sleep(0.01)
+    await asyncio.gather(*tasks)
+    after = wire.usage()
+    assert (after.streams, after.waiting) == (0, 0)
+    assert after.connections == expected.connections
+    await wire.aclose()
+
+
+async def test_usage_forgets_calls_that_were_cancelled_or_failed(server: RunningServer):
+    wire = RustWire(Policy(http2="off", max_connections=1))
+    tasks = [asyncio.ensure_future(wire.send(get(server.url + "/sleep?30"), 20)) for _ in range(3)]
+    await asyncio.sleep(0.05)
+    assert wire.usage()[1:] == (1, 2)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    with pytest.raises(exceptions.ConnectError):
+        await wire.send(get(f"http://127.0.0.1:{free_port()}/"), 5)
+    assert wire.usage()[1:] == (0, 0)
+    await wire.aclose()
+
+
+async def test_connections_that_cannot_be_counted_are_none(server: RunningServer, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise psutil.AccessDenied
+
+    wire = RustWire(Policy())
+    await wire.send(get(server.url + "/"), 5)
+    monkeypatch.setattr(psutil.Process, "net_connections", refuse)
+    assert wire.usage().connections is None
+    await wire.aclose()

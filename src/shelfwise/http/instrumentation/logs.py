@@ -60,6 +60,10 @@ class LogHooks(NoHooks):
                 f"{call.method} {call.url} - Retry after {retry.retry_class} in {retry.delay_seconds:.3f} s"
             )
 
+    def hedging(self, call: CallInfo) -> None:
+        if self._wants_debug():
+            self._logger.debug(f"{call.method} {call.url} - Hedged at another instance")
+
     def breaker_changed(self, target: str, instance: str, state: BreakerState) -> None:
         self._logger.warning(f"Breaker of {target} at {instance} is {state}")
 

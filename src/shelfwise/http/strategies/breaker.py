@@ -1,24 +1,14 @@
 """A breaker per instance: after enough failures, calls fail at once and a few probes look for recovery."""
 
-from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
 from shelfwise.http.policy import BreakerPolicy
+from shelfwise.http.strategies.window import SlidingWindow
 
 BreakerState = Literal["closed", "open", "half_open"]
 Outcome = Literal["success", "failure", "ignored"]
-_BUCKETS_PER_WINDOW = 10
-
-
-class _Bucket:
-    __slots__ = ("calls", "failures", "index", "slow")
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-        self.calls = 0
-        self.failures = 0
-        self.slow = 0
+_CALLS, _FAILURES, _SLOW = range(3)
 
 
 class Breaker:
@@ -31,10 +21,7 @@ class Breaker:
     def __init__(self, policy: BreakerPolicy, uniform: Callable[[], float]) -> None:
         self._policy = policy
         self._uniform = uniform
-        self._bucket_seconds = policy.window_seconds / _BUCKETS_PER_WINDOW
-        self._buckets: deque[_Bucket] = deque()
-        # Totals of the buckets, kept as they change: they are asked after every call.
-        self._calls = self._failures = self._slow = 0
+        self._window = SlidingWindow(policy.window_seconds, 3)
         self._consecutive = 0
         self._open_until: float | None = None
         self._next_open_seconds = policy.open_seconds
@@ -76,17 +63,17 @@ class Breaker:
             return
         if outcome == "ignored":
             return
-        bucket = self._current(now)
-        bucket.calls += 1
-        self._calls += 1
-        bucket.slow += slow
-        self._slow += slow
+        window = self._window
+        window.add(now, _CALLS)
+        if slow:
+            window.add(now, _SLOW)
         if outcome == "failure":
-            bucket.failures += 1
-            self._failures += 1
+            window.add(now, _FAILURES)
             self._consecutive += 1
         else:
             self._consecutive = 0
+            if not slow:
+                return
         if self._should_open():
             self._open(now)
 
@@ -98,9 +85,10 @@ class Breaker:
         policy = self._policy
         if self._consecutive >= policy.consecutive_failures:
             return True
-        if self._calls < policy.minimum_calls:
+        calls, failures, slow = self._window.totals
+        if calls < policy.minimum_calls:
             return False
-        return self._failures >= policy.failure_ratio * self._calls or self._slow >= policy.slow_ratio * self._calls
+        return failures >= policy.failure_ratio * calls or slow >= policy.slow_ratio * calls
 
     def _open(self, now: float) -> None:
         policy = self._policy
@@ -121,19 +109,7 @@ class Breaker:
         self._generation += 1
         self._probes = 0
         self._consecutive = 0
-        self._buckets.clear()
-        self._calls = self._failures = self._slow = 0
-
-    def _current(self, now: float) -> _Bucket:
-        index = int(now / self._bucket_seconds)
-        while self._buckets and self._buckets[0].index <= index - _BUCKETS_PER_WINDOW:
-            gone = self._buckets.popleft()
-            self._calls -= gone.calls
-            self._failures -= gone.failures
-            self._slow -= gone.slow
-        if not self._buckets or self._buckets[-1].index < index:
-            self._buckets.append(_Bucket(index))
-        return self._buckets[-1]
+        self._window.clear()
 
 
 def outcome_of(status: int) -> Outcome:

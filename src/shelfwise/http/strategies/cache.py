@@ -2,17 +2,20 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from hashlib import blake2b
-from typing import Literal, NamedTuple
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 from shelfwise.http.messages import HeaderPairs, WireResponse, header_value
 from shelfwise.http.policy import CachePolicy
 
+T = TypeVar("T")
 KEY_VERSION = 1
 Freshness = Literal["fresh", "revalidate", "error_only"]
 _STORABLE_FOR_TTL = frozenset({200, 203})
 _STORABLE_BRIEFLY = frozenset({404, 410})
 _ENTRY_OVERHEAD_BYTES = 512
+_MAX_INVALIDATIONS = 4096
 
 
 class CacheKey(NamedTuple):
@@ -31,13 +34,30 @@ class CacheKey(NamedTuple):
     body: bytes
 
 
+_FullKey = tuple[CacheKey, tuple[str, ...]]
+
+
 def make_key(
     *, partition: str, subject: str | bytes, target: str, method: str, path: str, query: str, body: bytes
 ) -> CacheKey:
     raw = subject.encode() if isinstance(subject, str) else subject
-    digest = blake2b(raw, digest_size=16).digest()
     body_digest = blake2b(body, digest_size=16).digest() if body else b""
-    return CacheKey(KEY_VERSION, partition, digest, target, method, path, query, body_digest)
+    return CacheKey(KEY_VERSION, partition, _subject_digest(raw), target, method, path, query, body_digest)
+
+
+@lru_cache(maxsize=1024)
+def _subject_digest(subject: bytes) -> bytes:
+    """The same few people ask all day: a digest costs more than all the rest of a key."""
+    return blake2b(subject, digest_size=16).digest()
+
+
+class Lifetime(NamedTuple):
+    """How long an answer may be used: fresh, then while it is being fetched anew, then when that fails."""
+
+    fresh_seconds: float
+    revalidate_seconds: float
+    error_seconds: float
+    age_seconds: float
 
 
 class CacheEntry:
@@ -52,16 +72,25 @@ class CacheEntry:
         "size",
         "stored_at",
         "tags",
+        "vary",
     )
 
-    def __init__(self, response: WireResponse, now: float, lifetime: "Lifetime", tags: frozenset[str]) -> None:
+    def __init__(
+        self,
+        response: WireResponse,
+        stored_at: float,
+        lifetime: Lifetime,
+        tags: frozenset[str] = frozenset(),
+        vary: tuple[str, ...] = (),
+    ) -> None:
         self.response = response
-        self.stored_at = now
+        self.stored_at = stored_at
         self.age_at_store = lifetime.age_seconds
-        self.fresh_until = now + lifetime.fresh_seconds
+        self.fresh_until = stored_at + lifetime.fresh_seconds
         self.revalidate_until = self.fresh_until + lifetime.revalidate_seconds
         self.error_until = self.fresh_until + lifetime.error_seconds
         self.tags = tags
+        self.vary = vary
         headers = sum(len(name) + len(value) for name, value in response.headers)
         self.size = len(response.body) + headers + _ENTRY_OVERHEAD_BYTES
 
@@ -75,14 +104,20 @@ class CacheEntry:
             return "revalidate"
         return "error_only" if now < self.error_until else None
 
+    def lifetime(self) -> Lifetime:
+        return Lifetime(
+            self.fresh_until - self.stored_at,
+            self.revalidate_until - self.fresh_until,
+            self.error_until - self.fresh_until,
+            self.age_at_store,
+        )
 
-class Lifetime(NamedTuple):
-    """How long an answer may be used: fresh, then while it is being fetched anew, then when that fails."""
 
-    fresh_seconds: float
-    revalidate_seconds: float
-    error_seconds: float
-    age_seconds: float
+class Loaded(NamedTuple, Generic[T]):
+    """What a fetch came to. ``entry`` None: not for others to see (a failure, or an answer that may not be kept)."""
+
+    answer: T
+    entry: CacheEntry | None
 
 
 def directives(headers: HeaderPairs) -> Mapping[str, str]:
@@ -121,25 +156,47 @@ def lifetime_of(response: WireResponse, policy: CachePolicy, uniform: Callable[[
     return Lifetime(max(fresh, 0.0), revalidate, error, age)
 
 
+def make_entry(
+    response: WireResponse, policy: CachePolicy, uniform: Callable[[], float], now: float, tags: Iterable[str] = ()
+) -> CacheEntry | None:
+    """``response`` as it may be kept from ``now`` on, or None when it may not be."""
+    lifetime = lifetime_of(response, policy, uniform)
+    vary = vary_names(response.headers)
+    if lifetime is None or "*" in vary:
+        return None
+    entry = CacheEntry(response, now, lifetime, frozenset(tags), vary)
+    return entry if entry.size <= policy.max_entry_bytes else None
+
+
 class ResponseCache:
     """Least recently used entries within ``policy.max_bytes``; looked up by key and the request's Vary values."""
 
     def __init__(self, policy: CachePolicy, uniform: Callable[[], float]) -> None:
         self._policy = policy
         self._uniform = uniform
-        self._entries: OrderedDict[tuple[CacheKey, tuple[str, ...]], CacheEntry] = OrderedDict()
+        self._entries: OrderedDict[_FullKey, CacheEntry] = OrderedDict()
         self._vary: dict[CacheKey, tuple[tuple[str, ...], int]] = {}
-        self._by_tag: dict[str, set[tuple[CacheKey, tuple[str, ...]]]] = {}
+        self._by_tag: dict[str, set[_FullKey]] = {}
+        self._invalidations = _Invalidations()
         self.bytes = 0
 
     def __len__(self) -> int:
         return len(self._entries)
 
+    @property
+    def epoch(self) -> int:
+        """Taken before an answer is asked for and given to :meth:`put` as ``since``."""
+        return self._invalidations.count
+
+    def lifetime(self, response: WireResponse) -> Lifetime | None:
+        """How long ``response`` may be used under this cache's policy, or None when it may not be stored."""
+        return lifetime_of(response, self._policy, self._uniform)
+
     def get(self, key: CacheKey, request_headers: HeaderPairs, now: float) -> CacheEntry | None:
         vary = self._vary.get(key)
         if vary is None:
             return None
-        full_key = (key, _vary_values(vary[0], request_headers))
+        full_key = (key, vary_values(vary[0], request_headers))
         entry = self._entries.get(full_key)
         if entry is None:
             return None
@@ -156,22 +213,32 @@ class ResponseCache:
         response: WireResponse,
         now: float,
         tags: Iterable[str] = (),
+        *,
+        since: int | None = None,
+    ) -> CacheEntry | None:
+        """Store ``response`` if it may be: the entry, or None.
+
+        ``since`` (the :attr:`epoch` at which it was asked for) keeps out an answer older than an invalidation of its
+        tags.
+        """
+        entry = make_entry(response, self._policy, self._uniform, now, tags)
+        return entry if entry is not None and self.insert(key, request_headers, entry, since=since) else None
+
+    def insert(
+        self, key: CacheKey, request_headers: HeaderPairs, entry: CacheEntry, *, since: int | None = None
     ) -> bool:
-        """Store ``response`` if it may be; says whether it was."""
-        lifetime = lifetime_of(response, self._policy, self._uniform)
-        names = _vary_names(response.headers)
-        if lifetime is None or "*" in names:
+        """Store an entry made elsewhere; says whether it was."""
+        if not self._policy.enabled or entry.size > min(self._policy.max_entry_bytes, self._policy.max_bytes):
             return False
-        entry = CacheEntry(response, now, lifetime, frozenset(tags))
-        if entry.size > min(self._policy.max_entry_bytes, self._policy.max_bytes):
+        if since is not None and self._invalidations.any_since(since, key.partition, entry.tags):
             return False
         known = self._vary.get(key)
-        if known is not None and known[0] != names:
+        if known is not None and known[0] != entry.vary:
             self._drop_key(key)
-        full_key = (key, _vary_values(names, request_headers))
+        full_key = (key, vary_values(entry.vary, request_headers))
         self._drop(full_key)
         self._entries[full_key] = entry
-        self._vary[key] = (names, self._vary.get(key, (names, 0))[1] + 1)
+        self._vary[key] = (entry.vary, self._vary.get(key, ((), 0))[1] + 1)
         for tag in entry.tags:
             self._by_tag.setdefault(tag, set()).add(full_key)
         self.bytes += entry.size
@@ -181,6 +248,7 @@ class ResponseCache:
 
     def invalidate(self, tag: str, partition: str | None = None) -> int:
         """Forget what was stored under ``tag`` (in ``partition`` only, if given); says how many answers that was."""
+        self._invalidations.add(tag, partition)
         doomed = [k for k in self._by_tag.get(tag, ()) if partition is None or k[0].partition == partition]
         for full_key in doomed:
             self._drop(full_key)
@@ -196,7 +264,7 @@ class ResponseCache:
         for full_key in [k for k in self._entries if k[0] == key]:
             self._drop(full_key)
 
-    def _drop(self, full_key: tuple[CacheKey, tuple[str, ...]]) -> None:
+    def _drop(self, full_key: _FullKey) -> None:
         entry = self._entries.pop(full_key, None)
         if entry is None:
             return
@@ -213,13 +281,38 @@ class ResponseCache:
                 del self._by_tag[tag]
 
 
-def _vary_names(headers: HeaderPairs) -> tuple[str, ...]:
+class _Invalidations:
+    """When, in their own order, tags were invalidated: the latest of each, and of so many tags."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._forgotten_up_to = 0
+        self._latest: OrderedDict[tuple[str | None, str], int] = OrderedDict()
+
+    def add(self, tag: str, partition: str | None) -> None:
+        self.count += 1
+        self._latest[partition, tag] = self.count
+        self._latest.move_to_end((partition, tag))
+        if len(self._latest) > _MAX_INVALIDATIONS:
+            _, self._forgotten_up_to = self._latest.popitem(last=False)
+
+    def any_since(self, epoch: int, partition: str, tags: Iterable[str]) -> bool:
+        """Whether one of ``tags`` was invalidated after ``epoch``, or may have been."""
+        return any(
+            epoch < max(self._forgotten_up_to, self._latest.get((partition, tag), 0), self._latest.get((None, tag), 0))
+            for tag in tags
+        )
+
+
+def vary_names(headers: HeaderPairs) -> tuple[str, ...]:
+    """The request headers that an answer with ``headers`` depends on, sorted; ``*`` among them: on anything."""
     names = {part.strip().lower() for name, value in headers if name == "vary" for part in value.split(",")}
     # The wire decides the encoding and decodes it: the stored body is the same for all of them.
     return tuple(sorted(names - {"", "accept-encoding"}))
 
 
-def _vary_values(names: tuple[str, ...], request_headers: HeaderPairs) -> tuple[str, ...]:
+def vary_values(names: tuple[str, ...], request_headers: HeaderPairs) -> tuple[str, ...]:
+    """A digest of each of those headers of a request."""
     if not names:
         return ()
     return tuple(
@@ -232,7 +325,7 @@ def _vary_values(names: tuple[str, ...], request_headers: HeaderPairs) -> tuple[
 
 
 def _seconds(value: str | None, default: float) -> float:
-    """Delta-seconds; the default when absent or malformed."""
+    """Delta-seconds, 2^31 at most (RFC 9111, section 1.2.2); the default when absent or malformed."""
     if value is None or not (value.isascii() and value.isdigit()):
         return default
-    return float(value)
+    return min(float(value), 2.0**31)

@@ -37,6 +37,28 @@ class SingleFlight(Generic[T]):
         task.add_done_callback(lambda done: self._landed(key, done))
         return task
 
+    async def wait(self, task: "asyncio.Task[T]", seconds: float | None) -> bool:
+        """Whether the flight ended within ``seconds``; a waiter that is cancelled leaves it in the air.
+
+        As ``asyncio.wait`` on one task, at a third of the price.
+        """
+        loop = asyncio.get_running_loop()
+        ended = loop.create_future()
+
+        def wake(_: object = None) -> None:
+            if not ended.done():
+                ended.set_result(None)
+
+        task.add_done_callback(wake)
+        timer = None if seconds is None else loop.call_later(seconds, wake)
+        try:
+            await ended
+        finally:
+            task.remove_done_callback(wake)
+            if timer is not None:
+                timer.cancel()
+        return task.done()
+
     def _landed(self, key: object, task: "asyncio.Task[T]") -> None:
         if self._flights.get(key) is task:
             del self._flights[key]

@@ -1,6 +1,6 @@
 """Whether a failed attempt is made again, and when."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Literal, NamedTuple
@@ -16,6 +16,7 @@ from shelfwise.http.exceptions import (
     UnsupportedProtocol,
     WireError,
 )
+from shelfwise.http.messages import HeaderPairs
 from shelfwise.http.policy import RetryPolicy
 
 RetryClass = Literal["connect_timeout", "network", "server_error"]
@@ -31,9 +32,9 @@ class Retry(NamedTuple):
     delay_seconds: float
 
 
-def is_repeatable(method: str, header_names: Iterable[str], *, safe: bool) -> bool:
-    """Whether doing the request twice is the same as doing it once."""
-    return safe or method in IDEMPOTENT_METHODS or "idempotency-key" in {name.lower() for name in header_names}
+def is_repeatable(method: str, headers: HeaderPairs) -> bool:
+    """Whether doing the request twice is the same as doing it once, by its method or its Idempotency-Key."""
+    return method in IDEMPOTENT_METHODS or any(name.lower() == "idempotency-key" for name, _ in headers)
 
 
 def classify(error: HTTPClientError | None, status: int, *, has_retry_after: bool) -> RetryClass | None:

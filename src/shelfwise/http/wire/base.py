@@ -2,11 +2,23 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Protocol, TypeVar, cast
+from typing import NamedTuple, Protocol, TypeVar
 
 from shelfwise.http.messages import WireRequest, WireResponse
 
 T = TypeVar("T")
+
+
+class WireUsage(NamedTuple):
+    """What a wire holds at the moment.
+
+    ``connections``: open TCP connections to its peers, None where that cannot be measured; ``streams``: exchanges
+    under way; ``waiting``: calls that wait for a connection to be free.
+    """
+
+    connections: int | None = None
+    streams: int = 0
+    waiting: int = 0
 
 
 class Wire(Protocol):
@@ -18,6 +30,10 @@ class Wire(Protocol):
 
     async def send(self, request: WireRequest, timeout: float) -> WireResponse:  # noqa: ASYNC109 - the seam
         ...
+
+    def usage(self) -> WireUsage:
+        """For metrics, once a scrape: counting connections reads the process's table of sockets."""
+        return WireUsage()
 
     async def aclose(self) -> None: ...
 
@@ -36,20 +52,20 @@ class Timer:
         assert task is not None
         self._task = task
         self._cancelling_before = task.cancelling()
-        self._future: asyncio.Future[object] | None = None
+        self._future: Awaitable[object] | None = None
         self.fired = False
         self._handle = asyncio.get_running_loop().call_later(seconds, self._fire)
 
     def _fire(self) -> None:
         self.fired = True
         if self._future is not None:
-            self._future.cancel()
+            _cancel(self._future)
 
     def watch(self, future: Awaitable[T]) -> Awaitable[T]:
         """``future`` (an asyncio one), to be awaited at once; cancelled already when the time is over."""
-        self._future = cast("asyncio.Future[object]", future)
+        self._future = future
         if self.fired:
-            self._future.cancel()
+            _cancel(future)
         return future
 
     def expired(self) -> bool:
@@ -58,3 +74,8 @@ class Timer:
 
     def stop(self) -> None:
         self._handle.cancel()
+
+
+def _cancel(future: Awaitable[object]) -> None:
+    assert isinstance(future, asyncio.Future)
+    future.cancel()

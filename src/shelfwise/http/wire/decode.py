@@ -12,20 +12,37 @@ _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 class BodyReader:
     """Collects one response body, decoded, and refuses to grow past ``max_bytes``."""
 
-    __slots__ = ("_chunks", "_inflate", "_max_bytes", "_size")
+    __slots__ = ("_announced", "_arrived", "_chunks", "_inflate", "_max_bytes", "_size")
 
     def __init__(self, headers: HeaderPairs, max_bytes: int) -> None:
         self._chunks: list[bytes] = []
         self._size = 0
         self._max_bytes = max_bytes
         self._inflate = None
+        self._arrived = 0
+        self._announced = -1
         for name, value in headers:
-            if name == "content-encoding":
+            if name == "content-length" and value.isdigit():
+                length = int(value)
+                if length > max_bytes:
+                    raise self._too_large()
+                if self._announced < 0:
+                    self._announced = length
+            elif name == "content-encoding":
                 self._inflate = _inflater(value)
-            elif name == "content-length" and value.isdigit() and int(value) > max_bytes:
-                raise self._too_large()
+
+    @property
+    def whole(self) -> bool:
+        """Whether every byte that Content-Length announced is here."""
+        return self._arrived == self._announced
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether fewer bytes are here than Content-Length announced."""
+        return self._arrived < self._announced
 
     def feed(self, chunk: bytes) -> None:
+        self._arrived += len(chunk)
         if self._inflate is not None:
             try:
                 chunk = self._inflate.decompress(chunk, self._max_bytes - self._size + 1)

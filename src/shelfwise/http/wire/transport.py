@@ -7,10 +7,11 @@ import httpx2
 from shelfwise.http.exceptions import HTTPClientError, ReadTimeout, from_httpx2
 from shelfwise.http.messages import WireRequest, WireResponse
 from shelfwise.http.policy import MEBIBYTE
+from shelfwise.http.wire.base import Wire, WireUsage
 from shelfwise.http.wire.decode import ACCEPT_ENCODING, BodyReader
 
 
-class TransportWire:
+class TransportWire(Wire):
     """An ``httpx2.AsyncBaseTransport`` behind the :class:`Wire` seam.
 
     httpx2's network transport over HTTP/2 stops answering after about a hundred cancelled calls, so use it here
@@ -27,9 +28,11 @@ class TransportWire:
         self._transport = transport
         self._max_body_bytes = max_body_bytes
         self._connect_timeout_seconds = connect_timeout_seconds
+        self._streams = 0
 
     async def send(self, request: WireRequest, timeout: float) -> WireResponse:  # noqa: ASYNC109 - the seam
         progress = _Progress()
+        self._streams += 1
         try:
             async with asyncio.timeout(timeout):
                 return await self._exchange(request, timeout, progress)
@@ -41,6 +44,11 @@ class TransportWire:
             raise
         except httpx2.RequestError as error:
             raise from_httpx2(error, answered=progress.answered) from error
+        finally:
+            self._streams -= 1
+
+    def usage(self) -> WireUsage:
+        return WireUsage(streams=self._streams)
 
     async def _exchange(
         self,
