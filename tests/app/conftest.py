@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from fixtures.inventory import SECRET, TENANT, opening, token
-from fixtures.servers import running
+from fixtures.servers import free_port, running
 from shelfwise.inventory.catalogue.rules import Product
 from shelfwise.inventory.config import Settings
 from shelfwise.inventory.main import compose, create_app
@@ -31,12 +34,28 @@ class Pair:
     settings: Settings
 
 
+@dataclass(frozen=True)
+class Traces:
+    """What each service's spans are kept in; an SDK is set up in neither process otherwise."""
+
+    inventory: InMemorySpanExporter = field(default_factory=InMemorySpanExporter)
+    sales: InMemorySpanExporter = field(default_factory=InMemorySpanExporter)
+
+
 @pytest.fixture
-async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
+def traces() -> Traces:
+    return Traces()
+
+
+@pytest.fixture
+async def pair(tmp_path: Path, traces: Traces) -> AsyncIterator[Pair]:
     """PRD-123, 50 on hand, five sold a day for 30 days: the document's example, recorded in a real Sales."""
-    sales_settings = SalesSettings(_env_file=None, DATA_DIR=tmp_path, AUTH_SECRET=SECRET)
+    port = free_port()
+    sales_settings = SalesSettings(
+        _env_file=None, DATA_DIR=tmp_path, AUTH_SECRET=SECRET, INVENTORY_SERVICE_URL=f"http://127.0.0.1:{port}"
+    )
     await upgrade(SALES_MIGRATIONS, MigrationUrls(sales_settings.database_url))
-    async with running(create_sales(sales_settings).asgi) as sales:
+    async with running(create_sales(sales_settings, tracer_provider=_kept_in(traces.sales)).asgi) as sales:
         settings = Settings(_env_file=None, DATA_DIR=tmp_path, AUTH_SECRET=SECRET, SALES_SERVICE_URL=sales.url)
         await upgrade(MIGRATIONS, MigrationUrls(settings.database_url))
         prepared = compose(settings)
@@ -44,10 +63,16 @@ async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
         await prepared.catalogue.create(TENANT, Product("PRD-123", "LAP-001", "Laptop", pack_size=100))
         await prepared.stock.load(TENANT, [opening(50)], source="test")
         await prepared.aclose()
-        async with running(create_app(settings).asgi) as inventory:
+        async with running(create_app(settings, tracer_provider=_kept_in(traces.inventory)).asgi, port) as inventory:
             pair = Pair(inventory.url, sales.url, settings)
             await _sell(pair)
             yield pair
+
+
+def _kept_in(exporter: InMemorySpanExporter) -> TracerProvider:
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    return provider
 
 
 async def _sell(pair: Pair) -> None:

@@ -10,9 +10,10 @@ from importlib.metadata import version
 from typing import Any, NamedTuple
 
 from litestar.di import Provide
+from opentelemetry.trace import TracerProvider
 from prometheus_client import CollectorRegistry
 
-from shelfwise.http import HTTPClient
+from shelfwise.http import Hooks, HookSet, HTTPClient, LogHooks, OpenTelemetryTracing, PrometheusHooks, Tracing
 from shelfwise.inventory.availability.endpoints import ROUTES as AVAILABILITY_ROUTES
 from shelfwise.inventory.availability.service import AvailabilityService
 from shelfwise.inventory.catalogue.endpoints import IMPORT_PATH
@@ -96,13 +97,18 @@ class Application(NamedTuple):
     readiness: Readiness
 
 
-def compose(settings: Settings, *, clock: Clock = _utc_now) -> Inventory:
-    """The service's parts, connected. Opens no connection and runs no migration by itself."""
+def compose(
+    settings: Settings, *, clock: Clock = _utc_now, hooks: Hooks | None = None, tracing: Tracing | None = None
+) -> Inventory:
+    """The service's parts, connected. Opens no connection and runs no migration by itself.
+
+    ``hooks`` and ``tracing`` hear of the calls to Sales.
+    """
     database = _database(settings, settings.database_url)
     relay_url = settings.INVENTORY_RELAY_URL
     # On SQLite the relay must share the process's one queue of writers.
     relay_database = database if relay_url is None else _database(settings, relay_url)
-    sales = SalesClient.from_settings(settings)
+    sales = SalesClient.from_settings(settings, hooks=hooks, tracing=tracing)
     tokens = service_tokens(settings, "inventory")
     stock = StockService(database, clock)
     replenishment = ReplenishmentService(database, clock, sales, tokens)
@@ -128,17 +134,26 @@ def compose(settings: Settings, *, clock: Clock = _utc_now) -> Inventory:
     )
 
 
-def create_app(settings: Settings | None = None, *, clock: Clock = _utc_now) -> Application:
+def create_app(
+    settings: Settings | None = None, *, clock: Clock = _utc_now, tracer_provider: TracerProvider | None = None
+) -> Application:
     """The service as an ASGI application; its lifespan runs the relay. Settings are read here, once.
+
+    Spans go to ``tracer_provider``, or to the process's.
 
     Raises:
         SettingsError: the settings do not allow a start.
     """
     settings = Settings() if settings is None else settings
-    inventory = compose(settings, clock=clock)
+    registry = CollectorRegistry()
+    inventory = compose(
+        settings,
+        clock=clock,
+        hooks=HookSet([LogHooks(), PrometheusHooks(registry)]),
+        tracing=OpenTelemetryTracing(tracer_provider),
+    )
     verifier = token_verifier(settings)
     inventory.sales.recognise(verifier.remembered)
-    registry = CollectorRegistry()
     readiness = Readiness()
     release = version("shelfwise")
     asgi = create_application(
@@ -178,6 +193,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock = _utc_now) -> 
         dependencies=_dependencies(inventory),
         lifespan=lambda _app: _running(inventory),
         import_paths=frozenset({IMPORT_PATH}),
+        tracer_provider=tracer_provider,
     )
     SalesServiceClient.use(inventory.sales)
     return Application(asgi, readiness)

@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import NamedTuple
 
+from opentelemetry.trace import TracerProvider
 from prometheus_client import CollectorRegistry
 
+from shelfwise.http import Hooks, HookSet, LogHooks, OpenTelemetryTracing, PrometheusHooks, Tracing
 from shelfwise.platform.database import Database
 from shelfwise.platform.edge import Edge
 from shelfwise.platform.health import Check, Component, Readiness, health_router
@@ -83,13 +85,18 @@ class Application(NamedTuple):
     readiness: Readiness
 
 
-def compose(settings: SalesSettings, *, clock: Clock = _utc_now) -> Sales:
-    """The service's parts, connected. Opens no connection and runs no migration by itself."""
+def compose(
+    settings: SalesSettings, *, clock: Clock = _utc_now, hooks: Hooks | None = None, tracing: Tracing | None = None
+) -> Sales:
+    """The service's parts, connected. Opens no connection and runs no migration by itself.
+
+    ``hooks`` and ``tracing`` hear of the calls to Inventory.
+    """
     database = _database(settings, settings.database_url)
     relay_url = settings.SALES_RELAY_URL
     # On SQLite the relay must share the process's one queue of writers.
     relay_database = database if relay_url is None else _database(settings, relay_url)
-    peers = Peers(settings.INVENTORY_SERVICE_URL)
+    peers = Peers(settings.INVENTORY_SERVICE_URL, hooks=hooks, tracing=tracing)
     delivery = InventoryDelivery(peers.post_to_inventory, service_tokens(settings, MIGRATIONS.service))
     relay = Relay(relay_database, OUTBOX, delivery, clock=clock)
     product_refs = ProductRefsService(database, clock)
@@ -112,15 +119,24 @@ def compose(settings: SalesSettings, *, clock: Clock = _utc_now) -> Sales:
     )
 
 
-def create_app(settings: SalesSettings | None = None, *, clock: Clock = _utc_now) -> Application:
+def create_app(
+    settings: SalesSettings | None = None, *, clock: Clock = _utc_now, tracer_provider: TracerProvider | None = None
+) -> Application:
     """The service as an ASGI application; its lifespan runs the relay. Settings are read here, once.
+
+    Spans go to ``tracer_provider``, or to the process's.
 
     Raises:
         SettingsError: the settings do not allow a start.
     """
     settings = SalesSettings() if settings is None else settings
-    sales = compose(settings, clock=clock)
     registry = CollectorRegistry()
+    sales = compose(
+        settings,
+        clock=clock,
+        hooks=HookSet([LogHooks(), PrometheusHooks(registry)]),
+        tracing=OpenTelemetryTracing(tracer_provider),
+    )
     readiness = Readiness()
     release = version("shelfwise")
 
@@ -150,6 +166,7 @@ def create_app(settings: SalesSettings | None = None, *, clock: Clock = _utc_now
         dependencies={},
         lifespan=lambda _app: _running(sales),
         import_paths=frozenset({"/api/sales/imports", "/api/sales/orders/bulk"}),
+        tracer_provider=tracer_provider,
     )
     return Application(asgi, readiness)
 

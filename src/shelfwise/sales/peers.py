@@ -5,7 +5,7 @@ Only the relay uses it; no request handler of Sales ever calls Inventory.
 
 from collections.abc import Mapping
 
-from shelfwise.http import BreakerPolicy, CachePolicy, Policy, RetryPolicy, ServiceClient
+from shelfwise.http import BreakerPolicy, CachePolicy, Hooks, Policy, RetryPolicy, ServiceClient, Tracing
 from shelfwise.platform.problems import UnavailableError
 
 _TIMEOUT_SECONDS = 10.0
@@ -27,8 +27,10 @@ class NotDeliveredError(UnavailableError):
 class Peers:
     """One client of Inventory, made when it is first used."""
 
-    def __init__(self, inventory_url: str) -> None:
+    def __init__(self, inventory_url: str, *, hooks: Hooks | None = None, tracing: Tracing | None = None) -> None:
         self._inventory_url = inventory_url
+        self._hooks = hooks
+        self._tracing = tracing
         self._inventory: ServiceClient | None = None
 
     async def post_to_inventory(self, path: str, *, body: bytes, headers: Mapping[str, str], tenant_id: str) -> bytes:
@@ -39,7 +41,9 @@ class Peers:
             HTTPClientError: there is no answer.
         """
         if self._inventory is None:
-            self._inventory = ServiceClient(self._inventory_url, _DELIVERY, name="inventory")
+            self._inventory = ServiceClient(
+                self._inventory_url, _DELIVERY, hooks=self._hooks, tracing=self._tracing, name="inventory"
+            )
         reply = await self._inventory.call("POST", path, headers=headers, body=body, partition=tenant_id)
         if not 200 <= reply.status < 300:
             raise NotDeliveredError(f"Inventory answered {reply.status}.")

@@ -38,6 +38,7 @@ async def sales_data(client, product_id="PRD-123"):
         ((502, b"<html>"), "Bad answer"),
         ((503, b""), "Overloaded"),
         ((429, b""), "Overloaded"),
+        ((504, b""), "Timeout"),
         ((200, b"{"), "Bad answer"),
         ((200, b'{"product_id": 1}'), "Bad answer"),
         ((200, b"\xff"), "Bad answer"),
@@ -136,4 +137,17 @@ async def test_a_renewed_token_of_the_same_person_finds_what_was_cached_and_nobo
     assert await sold("renewed") == 150
     for stranger in ("other person", "other scopes", "unverified"):
         assert await sold(stranger) == 0, stranger
+    await client.aclose()
+
+
+async def test_batches_that_overlap_ask_sales_only_for_the_rest_and_say_what_is_stale(fake):
+    client = client_of(fake)
+
+    async def asked(*product_ids):
+        before = len(fake.seen)
+        answer = await client.forecasts(ForecastQuery(product_ids=list(product_ids)), tenant_id=TENANT, auth_token="t")
+        return [item["product_id"] for item in answer["items"]], len(fake.seen) - before
+
+    assert await asked("PRD-123") == (["PRD-123"], 1)
+    assert await asked("PRD-123") == (["PRD-123"], 0)
     await client.aclose()

@@ -39,7 +39,7 @@ _REFUSALS: dict[int, type[ProblemError]] = {
     409: ConflictError,
     422: InvalidError,
 }
-_OVERLOADED = frozenset({429, 503})
+_TEXT_OF_STATUS: dict[int, FailureText] = {429: "Overloaded", 503: "Overloaded", 504: "Timeout"}
 
 
 class SalesUnavailableError(Exception):
@@ -55,11 +55,16 @@ def unavailable(error: HTTPClientError) -> SalesUnavailableError:
     return SalesUnavailableError(_TEXTS[failure_kind(error)])
 
 
+def is_refusal(reply: Reply) -> bool:
+    """Whether Sales said no to the request itself, which no degradation may hide."""
+    return reply.status in _REFUSALS
+
+
 def refusal(reply: Reply) -> Exception:
     """What an answer that is no success means: Sales' own problem, or that it could not be asked."""
     kind = _REFUSALS.get(reply.status)
     if kind is None:
-        return SalesUnavailableError("Overloaded" if reply.status in _OVERLOADED else "Bad answer")
+        return SalesUnavailableError(_TEXT_OF_STATUS.get(reply.status, "Bad answer"))
     try:
         detail = msgspec.json.decode(reply.body, type=Problem).detail
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -8,37 +8,40 @@ document's face: four class methods on a process-default instance.
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, TypeVar
 from weakref import WeakKeyDictionary
 
 import msgspec
 
 from shelfwise.contracts.analytics import (
     AnalyticsAnswer,
-    AnalyticsQuery,
     SalesData,
     SalesSummary,
     TopSellingProduct,
 )
 from shelfwise.contracts.events import CatalogueRefs, RefsAnswer
 from shelfwise.contracts.forecasts import DemandForecast, ForecastAnswer, ForecastQuery
-from shelfwise.http import ClientStats, HTTPClientError, InvalidRoute, Policy, Reply, ServiceClient
-from shelfwise.http.policy import CachePolicy, DiscoveryPolicy
+from shelfwise.http import ClientStats, Deadline, Hooks, HTTPClientError, InvalidRoute, Reply, ServiceClient, Tracing
+from shelfwise.http.batches import BatchCaller, BatchRoute
+from shelfwise.inventory.clients.answers import Answer, decode, forecast_of, raise_failure, sales_data_of
+from shelfwise.inventory.clients.batches import FORECASTS_QUERY, analytics_batch, forecast_batch
 from shelfwise.inventory.clients.defaults import no_forecast, no_sales, no_summary
 from shelfwise.inventory.clients.errors import FailureText, SalesUnavailableError, refusal, unavailable
+from shelfwise.inventory.clients.policy import client_policy
 from shelfwise.inventory.config import Settings
 from shelfwise.platform.auth import Principal
+from shelfwise.platform.deadline import current
 
 T = TypeVar("T")
 _ENCODER = msgspec.json.Encoder()
 _REFS_SECONDS = 10.0
 _SUCCESS = range(200, 300)
+#: Kept back of the caller's time, so that an answer without Sales still reaches it.
+_ANSWER_SECONDS = 0.02
 ANALYTICS = "/api/sales/products/{product_id}/analytics"
 FORECAST = "/api/sales/products/{product_id}/forecast"
 TOP = "/api/sales/products/top"
 SUMMARY = "/api/sales/summary"
-ANALYTICS_QUERY = "/api/sales/analytics/query"
-FORECASTS_QUERY = "/api/sales/forecasts/query"
 PRODUCT_REFS = "/api/sales/product-refs"
 
 
@@ -50,28 +53,21 @@ class NoTopSellers(list[TopSellingProduct]):
         self.error = error
 
 
-class _Answer(Generic[T]):
-    """A decoded answer; None for a 404. ``stale_seconds`` is its age when Sales could not be asked anew."""
-
-    __slots__ = ("stale_seconds", "value")
-
-    def __init__(self, value: T | None, stale_seconds: int | None) -> None:
-        self.value = value
-        self.stale_seconds = stale_seconds
-
-
 class SalesClient:
-    """Asks Sales, for one tenant at a time. ``auth_token`` may come with or without ``Bearer ``."""
+    """Asks Sales, for one tenant at a time. ``auth_token`` may come with or without ``Bearer ``.
+
+    A call takes HTTP_CLIENT_TIMEOUT at most, SALES_CALL_TIMEOUT_SECONDS, and what the request's own deadline leaves.
+    """
 
     def __init__(self, http: ServiceClient, background: ServiceClient | None = None) -> None:
         """``background`` carries what nobody waits for, with more time and a breaker of its own."""
         self._http = http
         self._background = background if background is not None else http
+        self._batches = BatchCaller(http)
         self._sales_data = msgspec.json.Decoder(SalesData)
         self._forecast = msgspec.json.Decoder(DemandForecast)
         self._top = msgspec.json.Decoder(list[TopSellingProduct])
         self._summary = msgspec.json.Decoder(SalesSummary)
-        self._analytics_answer = msgspec.json.Decoder(AnalyticsAnswer)
         self._forecast_answer = msgspec.json.Decoder(ForecastAnswer)
         self._refs_answer = msgspec.json.Decoder(RefsAnswer)
         self._remembered: Callable[[str], Principal | None] = lambda _token: None
@@ -81,25 +77,17 @@ class SalesClient:
         self._remembered = remembered
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "SalesClient":
+    def from_settings(
+        cls, settings: Settings, *, hooks: Hooks | None = None, tracing: Tracing | None = None
+    ) -> "SalesClient":
         """A client of SALES_SERVICE_URL with the settings' time, pool and cache."""
-        policy = Policy(
-            total_timeout_seconds=float(settings.HTTP_CLIENT_TIMEOUT),
-            max_connections=settings.HTTP_CLIENT_MAX_CONNECTIONS,
-            max_keepalive=settings.HTTP_CLIENT_MAX_KEEPALIVE,
-            http2=settings.HTTP_CLIENT_HTTP2,
-            max_body_bytes=settings.HTTP_CLIENT_MAX_BODY_BYTES,
-            proxy=settings.HTTP_CLIENT_PROXY,
-            connections_per_instance=settings.HTTP_CLIENT_CONNECTIONS_PER_INSTANCE,
-            discovery=DiscoveryPolicy(dns_server=settings.HTTP_CLIENT_DNS_SERVER),
-            cache=CachePolicy(enabled=settings.HTTP_CLIENT_CACHE_ENABLED),
-        )
+        policy = client_policy(settings)
         seconds = policy.total_timeout_seconds
         patient = policy.for_service(call_timeout_seconds=seconds, attempt_timeout_seconds=seconds)
         prompt = policy.for_service(call_timeout_seconds=settings.SALES_CALL_TIMEOUT_SECONDS)
         return cls(
-            ServiceClient(settings.SALES_SERVICE_URL, prompt, name="sales"),
-            ServiceClient(settings.SALES_SERVICE_URL, patient, name="sales-background"),
+            ServiceClient(settings.SALES_SERVICE_URL, prompt, hooks=hooks, tracing=tracing, name="sales"),
+            ServiceClient(settings.SALES_SERVICE_URL, patient, hooks=hooks, tracing=tracing, name="sales-background"),
         )
 
     async def product_sales_data(self, *, product_id: str, tenant_id: str, days: int, auth_token: str) -> SalesData:
@@ -110,11 +98,7 @@ class SalesClient:
             )
         except SalesUnavailableError as error:
             return {**no_sales(product_id, days), "error": error.text, "degraded": True}
-        if answer.value is None:
-            return no_sales(product_id, days)
-        if answer.stale_seconds is not None:
-            return {**answer.value, "stale": True, "age_seconds": answer.stale_seconds}
-        return answer.value
+        return sales_data_of(answer) if answer.value is not None else no_sales(product_id, days)
 
     async def product_demand_forecast(
         self, *, product_id: str, tenant_id: str, forecast_days: int, auth_token: str, service_level: float | None
@@ -131,9 +115,7 @@ class SalesClient:
             return {**no_forecast(product_id, forecast_days), "error": error.text, "degraded": True}
         if answer.value is None:
             return {**no_forecast(product_id, forecast_days), "notes": ["Sales does not know this product yet."]}
-        if answer.stale_seconds is not None:
-            return {**answer.value, "stale": True, "age_seconds": answer.stale_seconds}
-        return answer.value
+        return forecast_of(answer)
 
     async def top_selling_products(
         self, *, tenant_id: str, days: int, limit: int, auth_token: str
@@ -154,18 +136,34 @@ class SalesClient:
         self, *, product_ids: Sequence[str], tenant_id: str, days: int, auth_token: str
     ) -> AnalyticsAnswer:
         """Sales of up to 1,000 products in one call; raises SalesUnavailableError."""
-        body = AnalyticsQuery(product_ids=list(product_ids), days=days)
-        return await self._query(self._http, ANALYTICS_QUERY, body, self._analytics_answer, tenant_id, auth_token)
+        batch = analytics_batch(days)
+        answers, unknown = await self._batch(batch, product_ids, self._sales_data, tenant_id, auth_token)
+        return {"items": [sales_data_of(answer) for answer in answers], "unknown": unknown}
 
     async def forecasts(
         self, query: ForecastQuery, *, tenant_id: str, auth_token: str, in_background: bool = False
     ) -> ForecastAnswer:
         """Forecasts of up to 1,000 products in one call; raises SalesUnavailableError.
 
-        A run ``in_background`` may wait longer than a request.
+        A run ``in_background`` may wait longer than a request, and is not answered from what requests have cached.
         """
-        http = self._background if in_background else self._http
-        return await self._query(http, FORECASTS_QUERY, query, self._forecast_answer, tenant_id, auth_token)
+        if not in_background:
+            batch = forecast_batch(query)
+            answers, unknown = await self._batch(batch, query.product_ids, self._forecast, tenant_id, auth_token)
+            return {"items": [forecast_of(answer) for answer in answers], "unknown": unknown}
+        reply = await self._call(
+            self._background,
+            "POST",
+            FORECASTS_QUERY,
+            tenant_id,
+            auth_token,
+            body=_ENCODER.encode(query),
+            headers={"Content-Type": "application/json", "Cache-Control": "no-store"},
+            safe=True,
+        )
+        if reply.status not in _SUCCESS:
+            raise refusal(reply)
+        return decode(self._forecast_answer, reply.body)
 
     async def post_refs(self, tenant_id: str, refs: CatalogueRefs, *, auth_token: str, idempotency_key: str) -> None:
         """Publishes tenants and products; raises when Sales did not take them."""
@@ -181,7 +179,7 @@ class SalesClient:
         )
         if reply.status not in _SUCCESS:
             raise refusal(reply)
-        _decode(self._refs_answer, reply)
+        decode(self._refs_answer, reply.body)
 
     def stats(self) -> ClientStats:
         """Breaker, latencies and cache of the calls so far."""
@@ -201,41 +199,41 @@ class SalesClient:
         auth_token: str,
         params: Mapping[str, int | float],
         parts: Mapping[str, str] | None = None,
-    ) -> _Answer[T]:
+    ) -> Answer[T]:
         try:
             reply = await self._call(self._http, "GET", route, tenant_id, auth_token, params=params, parts=parts)
         except InvalidRoute:
             # An id that cannot stand in a path is nobody's.
-            return _Answer(None, None)
+            return Answer(None, None)
         if reply.status == 404:
-            return _Answer(None, None)
+            return Answer(None, None)
         if reply.status not in _SUCCESS:
             raise refusal(reply)
         stale = int(reply.cache.age_seconds) if reply.cache.stale_reason == "error" else None
-        return _Answer(_decode(decoder, reply), stale)
+        return Answer(decode(decoder, reply.body), stale)
 
-    async def _query(
+    async def _batch(
         self,
-        http: ServiceClient,
-        route: str,
-        body: msgspec.Struct,
+        batch: BatchRoute,
+        product_ids: Sequence[str],
         decoder: "msgspec.json.Decoder[T]",
         tenant_id: str,
         auth_token: str,
-    ) -> T:
-        reply = await self._call(
-            http,
-            "POST",
-            route,
-            tenant_id,
-            auth_token,
-            body=_ENCODER.encode(body),
-            headers={"Content-Type": "application/json"},
-            safe=True,
+    ) -> "tuple[list[Answer[T]], list[str]]":
+        """The products' items, and the ids that Sales does not know."""
+        token = bare_token(auth_token)
+        reply = await self._batches.call(
+            batch,
+            product_ids,
+            partition=tenant_id,
+            subject=_subject(token, self._remembered(token)),
+            headers={"Authorization": f"Bearer {token}", "X-Tenant-ID": tenant_id},
+            deadline=_deadline(),
         )
-        if reply.status not in _SUCCESS:
-            raise refusal(reply)
-        return _decode(decoder, reply)
+        raise_failure(reply)
+        known = {one: fragment for one, fragment in reply.fragments.items() if fragment is not None}
+        items = [Answer(decode(decoder, body), _whole(reply.stale_seconds.get(one))) for one, body in known.items()]
+        return items, [one for one in reply.fragments if one not in known]
 
     async def _call(
         self,
@@ -264,10 +262,21 @@ class SalesClient:
                 partition=tenant_id,
                 subject=_subject(token, self._remembered(token)),
                 safe=safe,
+                deadline=_deadline(),
                 timeout=timeout,
             )
         except HTTPClientError as error:
             raise unavailable(error) from error
+
+
+def _whole(seconds: float | None) -> int | None:
+    return None if seconds is None else int(seconds)
+
+
+def _deadline() -> Deadline | None:
+    """Until when Sales may take: as long as the caller of the request being handled waits, less our own way back."""
+    of_request = current()
+    return None if of_request is None else Deadline(of_request.at - _ANSWER_SECONDS)
 
 
 def _subject(token: str, principal: Principal | None) -> bytes:
@@ -281,13 +290,6 @@ def bare_token(auth_token: str) -> str:
     """The token without ``Bearer ``."""
     kind, _, token = auth_token.strip().partition(" ")
     return token.strip() if kind.lower() == "bearer" else auth_token.strip()
-
-
-def _decode(decoder: "msgspec.json.Decoder[T]", reply: Reply) -> T:
-    try:
-        return decoder.decode(reply.body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise SalesUnavailableError("Bad answer") from error
 
 
 class SalesServiceClient:
