@@ -5,6 +5,10 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
 
 from shelfwise.http import (
     BudgetPolicy,
@@ -12,8 +16,10 @@ from shelfwise.http import (
     CallInfo,
     HedgePolicy,
     NoHooks,
+    OpenTelemetryTracing,
     Policy,
     ServiceClient,
+    Tracing,
     WireRequest,
     WireResponse,
     exceptions,
@@ -38,7 +44,7 @@ class Pair:
     Once it is used up, attempts are quick.
     """
 
-    def __init__(self, policy: Policy | None = None) -> None:
+    def __init__(self, policy: Policy | None = None, tracing: Tracing | None = None) -> None:
         self.clock = SimulatedClock(0.0)
         self.script: list[float | Exception] = []
         self.begun: list[str] = []
@@ -50,6 +56,7 @@ class Pair:
             policy if policy is not None else Policy(cache=NO_CACHE).for_service(),
             self,
             self.hooks,
+            tracing=tracing,
             clock=self.clock,
             random=Random(5),
             sleep=self.clock.sleep,
@@ -135,6 +142,27 @@ async def test_when_both_fail_the_call_is_retried_as_without_a_hedge():
     assert len(pair.begun) == 3
     assert task.result() == pair.begun[2].encode()
     assert (pair.client.stats()["retries"], pair.client.stats()["hedges"]) == (1, 1)
+
+
+async def test_in_a_trace_hedge_and_retry_are_numbered_on_and_a_loser_is_no_error():
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    pair = Pair(tracing=OpenTelemetryTracing(provider))
+    await pair.learn()
+    exporter.clear()
+
+    def attempts() -> dict[int, StatusCode]:
+        return {
+            span.attributes.get("http.request.resend_count", 0): span.status.status_code
+            for span in exporter.get_finished_spans()
+            if span.kind is SpanKind.CLIENT
+        }
+
+    await pair.call(SLOW, QUICK, seconds=0.05)
+    assert attempts() == {0: StatusCode.UNSET, 1: StatusCode.UNSET}
+    exporter.clear()
+    await pair.call(*[exceptions.ReadError("Reset", sent="maybe") for _ in range(2)], seconds=1)
+    assert attempts() == {0: StatusCode.ERROR, 1: StatusCode.ERROR, 2: StatusCode.UNSET}
 
 
 async def test_a_callers_cancellation_ends_both_attempts_and_stays_a_cancellation():

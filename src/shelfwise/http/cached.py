@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from shelfwise.http.calls import Answer, Call
 from shelfwise.http.exceptions import DeadlineExceeded, HTTPClientError, ReadError
 from shelfwise.http.policy import Policy
-from shelfwise.http.reply import FROM_NETWORK, CacheInfo, Reply
+from shelfwise.http.reply import FROM_NETWORK, UNCACHED, CacheInfo, Reply
 from shelfwise.http.stats import Counters
 from shelfwise.http.strategies.breaker import outcome_of
 from shelfwise.http.strategies.cache import CacheEntry, Loaded, ResponseCache
@@ -186,7 +186,7 @@ def fetched(call: Call, answer: Answer) -> Reply:
         response.body,
         response.http_version,
         call.info.url,
-        FROM_NETWORK,
+        UNCACHED if call.key is None else FROM_NETWORK,
         answer.attempts,
         answer.reason,
     )

@@ -60,12 +60,12 @@ class HedgedSender:
             remaining_seconds=call.ends_at - now,
         )
         if delay is None:
-            return await self._sender.send(call, pick, 0)
+            return await self._sender.send(call, pick)
         race = _Race(lambda: self._rival(call, pick))
         call_later = self._call_later if self._call_later is not None else asyncio.get_running_loop().call_later
         timer = call_later(delay, race.begin)
         try:
-            return await race.run(self._sender.send(call, pick, 0))
+            return await race.run(self._sender.send(call, pick))
         finally:
             timer.cancel()
 
@@ -82,7 +82,7 @@ class HedgedSender:
             return None
         self._counters.hedges += 1
         self._hooks.hedging(call.info)
-        return asyncio.get_running_loop().create_task(self._sender.send(call, pick, 1))
+        return asyncio.get_running_loop().create_task(self._sender.send(call, pick))
 
 
 class _Race:

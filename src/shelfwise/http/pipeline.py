@@ -142,7 +142,7 @@ class Pipeline:
         if len(self.instances) > 1:
             outcome = await self._hedged.send(call, pick, now)
         else:
-            outcome = await self._sender.send(call, pick, 0)
+            outcome = await self._sender.send(call, pick)
         if outcome.is_good:
             assert outcome.response is not None
             return Answer(outcome.response, 1, None)
@@ -175,7 +175,7 @@ class Pipeline:
             if pick is None:
                 return _end(outcome, retries.retries, "breaker")
             try:
-                outcome = await self._sender.send(call, pick, retries.retries)
+                outcome = await self._sender.send(call, pick)
             except HTTPClientError as error:  # not sent: no time, or no permit
                 error.last_error, error.attempts = outcome.error, retries.retries
                 raise

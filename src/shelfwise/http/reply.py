@@ -30,6 +30,8 @@ class CacheInfo(NamedTuple):
 
 
 FROM_NETWORK = CacheInfo("miss", 0.0, None, 0.0, None)
+UNCACHED = CacheInfo("bypass", 0.0, None, 0.0, None)
+"""Of a call that no cache was asked about."""
 
 
 class Reply:

@@ -77,8 +77,8 @@ class Sender:
     def put_back(self, pick: Pick, now: float) -> None:
         self.instances.release(pick, "ignored", now, 0.0)
 
-    async def send(self, call: Call, pick: Pick, number: int) -> Outcome:
-        """One exchange with the picked instance; ``number`` counts the call's attempts from 0.
+    async def send(self, call: Call, pick: Pick) -> Outcome:
+        """One exchange with the picked instance.
 
         Raises DeadlineExceeded and RateLimited when there is no time or no permit to begin it.
         """
@@ -93,7 +93,7 @@ class Sender:
             self._release(pick, "ignored", started, 0.0)
             raise DeadlineExceeded("The deadline passed before the attempt began", reason="deadline")
         self._counters.attempts += 1
-        span = None if call.span is None else call.span.attempt(instance.address, number)
+        span = None if call.span is None else call.span.attempt(instance.address)
         try:
             response = await self._wire.send(self._addressed(call, instance, timeout, span), timeout)
         except HTTPClientError as error:

@@ -87,7 +87,7 @@ async def test_an_attempt_is_a_client_span_under_an_internal_one_with_the_conven
         "url.template": ROUTE,
         "service.peer.name": "sales",
         "http.response.status_code": 200,
-        "shelfwise.http.cache": "miss",
+        "shelfwise.http.cache": "bypass",
     }
     assert {call.status.status_code, attempt.status.status_code} == {StatusCode.UNSET}
 

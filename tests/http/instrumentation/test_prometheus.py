@@ -1,4 +1,5 @@
 import asyncio
+import functools
 import gc
 import string
 from random import Random
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
 from fixtures.http_peers import echo_app
+from fixtures.redis_server import PrivateRedis
 from fixtures.servers import running
 from shelfwise.http import (
     BreakerOpen,
@@ -24,6 +26,7 @@ from shelfwise.http import (
     WireResponse,
     exceptions,
 )
+from shelfwise.http.redis.connection import Guard
 from shelfwise.http.strategies.retry import Retry
 from shelfwise.http.testing import FakeClock, ScriptedWire, respond
 from shelfwise.http.wire import WireUsage
@@ -113,6 +116,32 @@ async def test_the_cache_is_seen_by_entries_bytes_and_results_of_lookups():
     await watched.client.call("GET", "/a", subject="u")
     assert watched.value("cache_lookups_total", result="stale") == 1
     await watched.client.aclose()
+
+
+async def test_a_call_that_no_cache_is_asked_about_is_no_miss():
+    watched = Watched(PooledWire(then=lambda _: respond(200)))
+    await watched.client.call("POST", "/a")
+    assert watched.value("requests_total", method="POST", status="200", cache="bypass") == 1
+    assert watched.value("cache_lookups_total", result="miss") == 0
+
+
+async def test_what_came_of_asking_redis_is_seen(redis_server: PrivateRedis, monkeypatch: pytest.MonkeyPatch):
+    # A busy machine's pauses are not a slow Redis.
+    patient = functools.partialmethod(Guard.__init__, timeout_seconds=5.0)
+    monkeypatch.setattr(Guard, "__init__", patient)
+    policy = Policy(cache=CachePolicy(), redis_url=redis_server.url).for_service()
+    one, two = (Watched(PooledWire(then=lambda _: respond(200)), policy) for _ in range(2))
+    for watched in (one, two):
+        await watched.client.call("GET", "/a", subject="u")
+    assert (one.value("shared_cache_lookups_total", result="miss"), one.value("shared_cache_state")) == (1, 0)
+    assert two.value("shared_cache_lookups_total", result="hit") == 1
+    with redis_server.down():
+        for number in range(6):
+            await two.client.call("GET", "/b", subject=f"u{number}")
+        assert two.value("shared_cache_state") == 2
+        assert two.value("shared_cache_errors_total") >= 1
+    for watched in (one, two):
+        await watched.client.aclose()
 
 
 async def test_the_retry_budget_and_the_throttle_are_shown_as_they_are():

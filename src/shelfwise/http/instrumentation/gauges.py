@@ -40,6 +40,9 @@ _KINDS = {
     "cache_entries": _Kind("Answers in the cache"),
     "cache_bytes": _Kind("Size of the answers in the cache"),
     "cache_lookups": _Kind("Lookups in the cache, by result", ("target", "result"), is_counter=True),
+    "shared_cache_lookups": _Kind("Lookups in Redis, by result", ("target", "result"), is_counter=True),
+    "shared_cache_state": _Kind("Breaker in front of Redis: 0 closed, 1 half open, 2 open", merge=max),
+    "shared_cache_errors": _Kind("Commands that Redis did not answer in time or at all", is_counter=True),
     "breaker_state": _Kind("0 closed, 1 half open, 2 open", _PEER, max),
     "ejected": _Kind("1 while the balancer leaves the instance out", _PEER, max),
     "attempts_in_flight": _Kind("Attempts under way", _PEER),
@@ -97,6 +100,12 @@ def _of_client(stats: ClientStats) -> Iterator[Reading]:
     yield "cache_lookups", (target, "hit"), cache["hits"]
     yield "cache_lookups", (target, "stale"), cache["stale"]
     yield "cache_lookups", (target, "miss"), cache["misses"]
+    shared = stats["shared"]
+    if shared is not None:
+        yield "shared_cache_state", labels, _STATE_VALUES[shared["state"]]
+        yield "shared_cache_errors", labels, shared["failed"]
+        yield "shared_cache_lookups", (target, "hit"), shared["hits"]
+        yield "shared_cache_lookups", (target, "miss"), shared["misses"]
     for instance in stats["instances"]:
         yield from _of_instance(target, instance)
 

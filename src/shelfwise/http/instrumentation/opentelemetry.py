@@ -61,7 +61,7 @@ class OpenTelemetryTracing:
 
 
 class _RecordedCall:
-    __slots__ = ("_call", "_context", "_name", "_propagator", "_span", "_tracer")
+    __slots__ = ("_attempts", "_call", "_context", "_name", "_propagator", "_span", "_tracer")
 
     def __init__(
         self, tracer: trace.Tracer, propagator: TextMapPropagator, span: trace.Span, call: CallInfo, name: str
@@ -71,9 +71,10 @@ class _RecordedCall:
         self._span = span
         self._context = trace.set_span_in_context(span)
         self._call = call
+        self._attempts = 0
         self._name = name
 
-    def attempt(self, address: str, resend_count: int) -> AttemptSpan:
+    def attempt(self, address: str) -> AttemptSpan:
         host, port = _host_and_port(address)
         attributes: Attributes = {
             **_method(self._call.method),
@@ -83,8 +84,9 @@ class _RecordedCall:
         }
         if self._call.route:
             attributes["url.template"] = self._call.route
-        if resend_count > 0:
-            attributes["http.request.resend_count"] = resend_count
+        if self._attempts > 0:
+            attributes["http.request.resend_count"] = self._attempts
+        self._attempts += 1
         span = self._tracer.start_span(self._name, self._context, trace.SpanKind.CLIENT, attributes)
         return _RecordedAttempt(span, _headers(self._propagator, trace.set_span_in_context(span, self._context)))
 
@@ -141,7 +143,7 @@ class _UnsampledCall:
         self._propagator = propagator
         self._span = span
 
-    def attempt(self, address: str, resend_count: int) -> AttemptSpan:  # noqa: ARG002 - the protocol's
+    def attempt(self, address: str) -> AttemptSpan:  # noqa: ARG002 - the protocol's
         return _UnsampledAttempt(_headers(self._propagator, trace.set_span_in_context(self._span)))
 
     def answered(self, status: int, cache: str) -> None:

@@ -24,8 +24,8 @@ class AttemptSpan(Protocol):
 class CallSpan(Protocol):
     """One logical call under way."""
 
-    def attempt(self, address: str, resend_count: int) -> AttemptSpan:
-        """Begins the span of one attempt at ``address``; ``resend_count`` is 0 for the first of a call."""
+    def attempt(self, address: str) -> AttemptSpan:
+        """Begins the span of one attempt at ``address``: the first of the call, a hedge or a retry."""
         ...
 
     def answered(self, status: int, cache: str) -> None: ...
