@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # Redis' client takes longer to import than all else, and mos
     from shelfwise.http.redis.lease import SharedFlight
 
 Fetch = Callable[[Call], Awaitable[Answer]]
+SharedFetch = Callable[..., Awaitable["CacheEntry | Answer | _Found | None"]]
 # Headers that differ between equal requests and change nothing about the answer: the subject is in the cache key.
 _VOLATILE_HEADERS = frozenset({"authorization", "traceparent", "tracestate", "x-request-id", "grpc-timeout"})
 
@@ -103,8 +104,10 @@ class CachedCalls:
             joined = task is not None
             if task is None:
                 task = self._flights.lead(key, lambda: self._load(call))
-            if task is None:
-                return await self._load(call)
+            if task is None:  # too many flights for one more
+                answer = await self._load(call)
+                assert answer is not None, "only a refresh is left to another process"
+                return answer
             if not await self._flights.wait(task, call.ends_at - self._clock() if joined else None):
                 raise DeadlineExceeded("The deadline passed while waiting", sent="maybe", reason="deadline")
             if task.cancelled():
@@ -126,27 +129,21 @@ class CachedCalls:
             patient = call._replace(ends_at=now + self._total_seconds, span=None)
             self._flights.lead(key, lambda: self._reload(patient))
 
-    async def _load(self, call: Call) -> Answer | _Found:
+    async def _load(self, call: Call) -> Answer | _Found | None:
         """What another process has fetched or is fetching; else what this one fetches, kept for the others."""
         shared = self._shared
-        if shared is None or call.key is None:
-            return (await self._fetch_and_keep(call, None)).answer
-        ask = shared.fetch_anew if call.fresh_only else shared.fetch_once
-        found = await ask(
-            call.key,
-            call.request.headers,
-            tags=call.tags,
-            seconds=call.ends_at - self._clock(),
-            load=lambda stale: self._fetch_and_keep(call, stale),
-        )
-        return self._keep_found(call, found) if isinstance(found, CacheEntry) else found
+        if shared is None:
+            return await self._ask(call, None)
+        return await self._ask(call, shared.fetch_anew if call.fresh_only else shared.fetch_once)
 
     async def _reload(self, call: Call) -> Answer | _Found | None:
         """As :meth:`_load`, for nobody in particular; None: another process is at it."""
-        shared = self._shared
+        return await self._ask(call, None if self._shared is None else self._shared.refresh_once)
+
+    async def _ask(self, call: Call, shared: SharedFetch | None) -> Answer | _Found | None:
         if shared is None or call.key is None:
-            return await self._load(call)
-        found = await shared.refresh_once(
+            return (await self._fetch_and_keep(call, None)).answer
+        found = await shared(
             call.key,
             call.request.headers,
             tags=call.tags,
