@@ -1,7 +1,8 @@
 """What ``/health`` says of Inventory's dependencies. Only the database takes the service down."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 from shelfwise.inventory.clients.sales import SalesClient
 from shelfwise.inventory.config import Settings
@@ -41,7 +42,7 @@ def health_checks(
         return Component(status="ok", detail={"revision": revision})
 
     async def check_sales() -> Component:
-        return sales_component(sales)
+        return sales_component(sales.stats(), sales.background_stats())
 
     async def check_inbox() -> Component:
         rejected = await inbox.rejected_count(relay_database)
@@ -56,30 +57,42 @@ def health_checks(
     return {"database": check_database, "sales": check_sales, "inbox": check_inbox, "outbox": check_outbox}
 
 
-def sales_component(sales: SalesClient) -> Component:
-    """Sales as the client's own calls found it of late; asking is not needed to know."""
-    stats = sales.stats()
-    cache = stats["cache"]
-    answered = cache["hits"] + cache["stale"] + cache["misses"]
-    instances = [
-        {
-            "breaker": instance["breaker"],
-            "latency_p50_ms": _milliseconds(instance["latency_p50_seconds"]),
-            "latency_p95_ms": _milliseconds(instance["latency_p95_seconds"]),
-        }
-        for instance in stats["instances"]
-    ]
-    healthy = any(instance["breaker"] == "closed" for instance in stats["instances"])
-    return Component(
-        status="ok" if healthy else "degraded",
-        detail={
-            "calls": stats["calls"],
-            "failures": stats["failures"],
-            "cache_hit_ratio": round((cache["hits"] + cache["stale"]) / answered, 4) if answered else None,
-            "instances": instances,
-        },
+def sales_component(prompt: Mapping[str, Any], background: Mapping[str, Any]) -> Component:
+    """Sales as the clients' own calls found it of late; asking is not needed to know.
+
+    ``prompt`` and ``background`` are ``ClientStats`` of what requests wait for and of what nobody waits for. Whatever
+    they hold is shown, latencies in milliseconds.
+    """
+    healthy = all(
+        stats["discovery_error"] is None and any(each["breaker"] == "closed" for each in stats["instances"])
+        for stats in (prompt, background)
     )
+    detail = {**_shown_client(prompt), "background": _shown_client(background)}
+    return Component(status="ok" if healthy else "degraded", detail=detail)
 
 
-def _milliseconds(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds * 1000, 2)
+def _shown_client(stats: Mapping[str, Any]) -> dict[str, Any]:
+    cache = stats["cache"]
+    hits = cache["hits"] + cache["stale"]
+    asked = hits + cache["misses"]
+    ratio = hits / asked if asked else None
+    return dict(_shown_entry(key, value) for key, value in {**stats, "cache": {**cache, "hit_ratio": ratio}}.items())
+
+
+def _shown(value: object) -> object:
+    match value:
+        case float():
+            return round(value, 4)
+        case Mapping():
+            return dict(_shown_entry(key, each) for key, each in value.items())
+        case list():
+            return [_shown(each) for each in value]
+        case _:
+            return value
+
+
+def _shown_entry(key: str, value: object) -> tuple[str, object]:
+    if key.startswith("latency_") and key.endswith("_seconds"):
+        milliseconds = round(value * 1000, 2) if isinstance(value, int | float) else None
+        return f"{key.removesuffix('_seconds')}_ms", milliseconds
+    return key, _shown(value)

@@ -7,11 +7,14 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 from litestar import Response, Router, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_1_0_0
 
 from shelfwise.platform.apidocs import problem_responses
 
+#: What the edge can answer whatever the route is.
+_OF_EDGE = {status: spec for status, spec in problem_responses().items() if status in {400, 504}}
 #: 503 of ``/health`` is the health document itself, not a problem.
 _REFUSALS = {status: spec for status, spec in problem_responses().items() if status != 503}
 Status = Literal["ok", "degraded", "down"]
@@ -37,6 +40,9 @@ class Health(TypedDict):
 class Liveness(TypedDict):
     status: Literal["ok", "draining"]
 
+
+#: Draining is 503 too, with a body of its own.
+_OF_READY = {**_OF_EDGE, 503: ResponseSpec(Liveness, generate_examples=False, description="It drains: send no more")}
 
 Check = Callable[[], Awaitable[Component]]
 
@@ -82,11 +88,11 @@ def health_router(
 ) -> Router:
     """``/health/live`` and ``/health/ready`` for orchestrators, ``/health`` and ``/metrics`` for operators."""
 
-    @get("/health/live", opt={"public": True}, summary="Is the process alive?")
+    @get("/health/live", opt={"public": True}, summary="Is the process alive?", responses=_OF_EDGE)
     async def live() -> Liveness:
         return Liveness(status="ok")
 
-    @get("/health/ready", opt={"public": True}, summary="Does it want traffic?", raises=[])
+    @get("/health/ready", opt={"public": True}, summary="Does it want traffic?", responses=_OF_READY)
     async def ready() -> Response[Liveness]:
         if readiness.draining:
             return Response(Liveness(status="draining"), status_code=503, headers={"Retry-After": "5"})

@@ -182,8 +182,12 @@ class SalesClient:
         decode(self._refs_answer, reply.body)
 
     def stats(self) -> ClientStats:
-        """Breaker, latencies and cache of the calls so far."""
+        """Breaker, latencies and cache of the calls so far that requests waited for."""
         return self._http.stats()
+
+    def background_stats(self) -> ClientStats:
+        """As ``stats``, of the calls that nobody waited for."""
+        return self._background.stats()
 
     async def aclose(self) -> None:
         """Closes the connections."""
