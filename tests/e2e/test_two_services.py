@@ -134,6 +134,18 @@ def test_with_sales_gone_every_answer_still_comes_and_it_recovers_by_itself(pair
     wait_until(recovered, 60, "the breaker to close by itself")
 
 
+def test_a_callers_deadline_is_kept_though_sales_hangs(pair: ServicePair, known):
+    pair.signal("sales", signal.SIGSTOP)
+    try:
+        path = f"/api/inventory/products/{PRODUCT}/with-sales-data?days=91"
+        degraded = pair.inventory(path, grpc_timeout="400m", **known)
+        assert (degraded.status, degraded.json()["sales_analytics"]["degraded"]) == (200, True)
+    finally:
+        pair.signal("sales", signal.SIGCONT)
+    late = pair.inventory(path, grpc_timeout="1n", **known)
+    assert (late.status, late.json()["type"]) == (504, "urn:shelfwise:problem:deadline_exceeded")
+
+
 def test_sales_recorded_while_inventory_is_down_arrive_when_it_is_back(pair: ServicePair, known):
     before = pair.on_hand(PRODUCT, **known)
     pair.signal("inventory", signal.SIGKILL)

@@ -244,3 +244,26 @@ async def test_a_product_without_a_day_of_history_is_not_decided(connected, sale
     answer = await body(connected, f"{ROOT}/reorder-recommendation")
     assert answer["recommendation"]["needs_reorder"] is None
     assert "history" in answer["recommendation"]["reason"]
+
+
+def told_to_sales(sales_like) -> list[str]:
+    """The times that Sales was given for what it was asked; deliveries have a time of their own."""
+    return [headers["grpc-timeout"] for method, _, headers, _ in sales_like.seen if method == "GET"]
+
+
+async def test_what_is_left_of_the_callers_time_is_handed_down_and_the_degraded_answer_is_in_time(
+    connected, sales_like, stocked
+):
+    sales_like.delay_seconds = 30
+    answer = await connected("GET", f"{ROOT}/with-sales-data", headers={"grpc-timeout": "450m"})
+    assert (answer.status, json.loads(answer.body)["sales_analytics"]["error"]) == (200, "Timeout")
+    told = told_to_sales(sales_like)
+    # 20 ms are kept back for the way to Sales and back, 20 ms for the way to the caller.
+    assert told
+    assert all(value.endswith("m") and 0 < int(value[:-1]) <= 410 for value in told)
+
+
+async def test_without_a_deadline_of_its_caller_sales_is_given_the_attempts_own_time(connected, sales_like, stocked):
+    assert (await connected("GET", f"{ROOT}/with-sales-data")).status == 200
+    [told] = told_to_sales(sales_like)
+    assert told in {"479m", "480m"}

@@ -1,7 +1,7 @@
 """One timer for all requests: it ends work whose time is up, and sees when a caller is gone.
 
 A request costs no timer and no task until it has been under way for 100 ms; only from then on is its connection
-watched. (A timer for each request was measured at 3 us; an entry here costs half a microsecond.)
+watched. (A timer for each request was measured at 2.5 us; an entry here costs 0.7 us.)
 """
 
 import asyncio
