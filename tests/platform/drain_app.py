@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 from shelfwise.platform.health import Readiness
-from shelfwise.platform.server import serve
+from shelfwise.platform.server import leave, serve
 
 READINESS = Readiness()
 
@@ -27,3 +27,4 @@ async def app(scope, receive, send):
 if __name__ == "__main__":
     port, drain = int(sys.argv[1]), float(sys.argv[2])
     asyncio.run(serve(app, host="127.0.0.1", port=port, drain_seconds=drain, readiness=READINESS))
+    leave()

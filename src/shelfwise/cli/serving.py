@@ -1,6 +1,7 @@
 """Serving one of the two services in this process."""
 
 from pathlib import Path
+from typing import Never
 
 import uvloop
 
@@ -10,15 +11,17 @@ from shelfwise.cli.settings import load
 from shelfwise.inventory.config import Settings as InventorySettings
 from shelfwise.inventory.main import create_app as create_inventory
 from shelfwise.platform.ports import check_port_free
+from shelfwise.platform.server import leave
 from shelfwise.platform.server import serve as serve_app
 from shelfwise.platform.telemetry import configure_logging
 from shelfwise.sales.config import SalesSettings
 from shelfwise.sales.main import create_app as create_sales
 
 
-def serve(service: ServiceName, *, host: str | None, port: int | None, data_dir: Path | None) -> None:
-    """Serves until SIGTERM or SIGINT; what is None is what the settings say."""
+def serve(service: ServiceName, *, host: str | None, port: int | None, data_dir: Path | None) -> Never:
+    """Serves until SIGTERM or SIGINT, and ends the process; what is None is what the settings say."""
     uvloop.run(_serve(service, host, port, data_dir))
+    leave()
 
 
 async def _serve(service: ServiceName, host: str | None, port: int | None, data_dir: Path | None) -> None:
