@@ -150,6 +150,16 @@ async def test_timeouts_that_ring_late_because_this_process_was_held_up_open_no_
     assert client.stats()["instances"][0]["breaker"] == "closed"
 
 
+async def test_a_504_to_a_caller_in_a_hurry_says_nothing_of_the_instance_and_any_other_opens_the_breaker():
+    hurried, patient = Setup(then=lambda _: respond(504)), Setup(then=lambda _: respond(504))
+    for _ in range(10):
+        assert (await hurried.get(timeout=0.1)).status == 504
+    assert hurried.client.stats()["instances"][0]["breaker"] == "closed"
+    with pytest.raises(BreakerOpen):
+        for _ in range(10):
+            await patient.get()
+
+
 async def test_after_five_seconds_a_probe_closes_it():
     up = False
     setup = Setup(then=lambda _: respond(200) if up else REFUSED, policy=NO_CACHE)

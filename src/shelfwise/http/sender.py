@@ -108,7 +108,7 @@ class Sender:
             raise
         if span is not None:
             span.answered(response.status, response.http_version)
-        self._answered(pick, response, started, timeout)
+        self._answered(call, pick, response, started, timeout)
         return Outcome(instance, response, None)
 
     async def _wait_for_permit(self, call: Call, pick: Pick) -> None:
@@ -140,7 +140,7 @@ class Sender:
             url = instance.address + url[len(self._origin) :]
         return WireRequest(request.method, url, headers, request.body)
 
-    def _answered(self, pick: Pick, response: WireResponse, started: float, timeout: float) -> None:
+    def _answered(self, call: Call, pick: Pick, response: WireResponse, started: float, timeout: float) -> None:
         now = self._clock()
         elapsed = now - started
         status = response.status
@@ -148,7 +148,10 @@ class Sender:
         self.instances.answered(pick.instance, now, elapsed)
         self._throttle.answered(now, overloaded=overloaded)
         slow = elapsed > self._slow_fraction * timeout
-        self._release(pick, outcome_of(status), now, elapsed, slow=slow, dropped=overloaded)
+        verdict = outcome_of(status)
+        if status == 504 and _is_hurried(call, timeout):
+            verdict, slow = "ignored", False
+        self._release(pick, verdict, now, elapsed, slow=slow, dropped=overloaded)
 
     def _failed(
         self, call: Call, pick: Pick, error: HTTPClientError, started: float, timeout: float
@@ -184,12 +187,17 @@ def _verdict(error: HTTPClientError, call: Call, timeout: float, elapsed: float)
     if isinstance(error, _BLAMELESS):
         return "ignored"
     if isinstance(error, _TIMEOUTS):
-        usual = call.attempt_timeout_seconds
-        if usual is not None and timeout < usual / 2:
-            return "ignored"  # the caller left too little time: that says nothing of the instance
+        if _is_hurried(call, timeout):
+            return "ignored"
         if elapsed > timeout + _LATE_SECONDS:
             return "ignored"  # this process was held up itself, and the answer may long have been there
     return "failure"
+
+
+def _is_hurried(call: Call, timeout: float) -> bool:
+    """Whether the caller left too little time for a timeout, ours or a 504 of the peer's, to say anything of it."""
+    usual = call.attempt_timeout_seconds
+    return usual is not None and timeout < usual / 2
 
 
 def _deadline_exceeded(error: HTTPClientError) -> DeadlineExceeded:

@@ -324,6 +324,7 @@ class ServiceClient:
                     "breaker_retry_in_seconds": instance.breaker.retry_in(now),
                     "latency_p50_seconds": instance.latency.quantile(now, 0.5),
                     "latency_p95_seconds": instance.latency.quantile(now, 0.95),
+                    "latency_p99_seconds": instance.latency.quantile(now, 0.99),
                     "pending": instance.load.pending,
                     "waiting": instance.permits.waiting,
                     "concurrency_limit": instance.permits.limit,

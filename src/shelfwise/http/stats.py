@@ -74,6 +74,7 @@ class InstanceStats(TypedDict):
     breaker_retry_in_seconds: float
     latency_p50_seconds: float | None
     latency_p95_seconds: float | None
+    latency_p99_seconds: float | None
     pending: int
     waiting: int
     concurrency_limit: int
