@@ -36,7 +36,7 @@ def test_without_databases_it_says_migrate_and_makes_nothing(empty_cli, nobody):
     assert not empty_cli.data_dir.exists()
 
 
-def test_for_people_it_prints_a_line_for_each_and_the_advice(cli, nobody):
+def test_for_people_it_prints_a_line_for_each_and_the_advice(cli, nobody, caplog):
     ended = cli("doctor", "--service", "sales", **nobody)
     assert ended.code == 1
     assert ended.out.startswith("ok   settings: development;")
@@ -44,6 +44,7 @@ def test_for_people_it_prints_a_line_for_each_and_the_advice(cli, nobody):
     assert "look sales at http" in ended.out
     assert "set SALES_SERVICE_URL to where it is" in ended.out
     assert "inventory" not in ended.out
+    assert caplog.messages == []  # a service that is not there is a finding, said once
 
 
 @pytest.mark.parametrize(

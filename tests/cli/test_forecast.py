@@ -25,3 +25,8 @@ def test_a_tenant_without_products_is_one_line(cli):
 
 def test_an_unknown_tenant_is_one_line(cli):
     assert "shelfwise tenant create nobody" in cli("forecast", "run", "--tenant", "nobody").error
+
+
+def test_a_tenant_that_sales_has_not_learned_of_yet_is_told_that_both_services_must_run(cli):
+    cli.ok("tenant", "create", "early")
+    assert "when both run" in cli("forecast", "run", "--tenant", "early").error

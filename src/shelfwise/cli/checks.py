@@ -10,7 +10,7 @@ from shelfwise.cli.console import ServiceName
 from shelfwise.cli.failures import explain
 from shelfwise.cli.services import is_missing_file, migrations_of
 from shelfwise.cli.settings import load
-from shelfwise.http import CachePolicy, HTTPClientError, Policy, ServiceClient
+from shelfwise.http import CachePolicy, HTTPClientError, NoHooks, Policy, ServiceClient
 from shelfwise.inventory.config import Settings as InventorySettings
 from shelfwise.platform.auth import mint_token
 from shelfwise.platform.database import DatabaseUrlError
@@ -111,7 +111,7 @@ def _answer_check(name: ServiceName, data_dir: Path | None) -> Callable[[], Awai
             call_timeout_seconds=_ANSWER_SECONDS, attempt_timeout_seconds=_ANSWER_SECONDS
         )
         try:
-            async with ServiceClient(url, policy, name=name) as client:
+            async with ServiceClient(url, policy, hooks=NoHooks(), name=name) as client:
                 response = await client.call("GET", "/health/ready")
                 refused = await _refuses_our_token(client, _VERIFYING_ROUTES[name], data_dir)
         except ValueError as error:
