@@ -2,6 +2,7 @@
 
 Starts the demo in a folder of its own, warms each route, then measures every route at every concurrency in interleaved
 rounds, so that a slow moment of the machine falls on all of them. Prints a table and writes JSON with the environment.
+CPU time per request, of Inventory and of Sales, is the figure that a busy machine disturbs least.
 """
 
 import argparse
@@ -11,11 +12,13 @@ import os
 import platform
 import re
 import signal
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import urllib.request
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +27,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 import load
 
 HERE = Path(__file__).parent
-PORTS = ("--inventory-port", "15000", "--sales-port", "15001")
 ROUTES = {
     "with-sales-data": "/api/inventory/products/{product}/with-sales-data?days=30",
     "demand-forecast": "/api/inventory/products/{product}/demand-forecast?forecast_days=30",
@@ -43,15 +45,16 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=HERE / "results" / "latest.json")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="shelfwise-bench-") as folder:
+        port, sales_port = _free_ports()
+        ports = ["--inventory-port", str(port), "--sales-port", str(sales_port)]
         demo = subprocess.Popen(
-            [sys.executable, "-m", "shelfwise.cli", "demo", "--no-browser", "--data-dir", folder, *PORTS],
+            [sys.executable, "-m", "shelfwise.cli", "demo", "--no-browser", "--data-dir", folder, *ports],
             stdout=subprocess.PIPE,
             text=True,
         )
         try:
-            token = _token(demo)
-            headers = {"Authorization": f"Bearer {token}", "X-Tenant-ID": "demo"}
-            results = asyncio.run(_measure(arguments, headers, _products(headers)[: arguments.products]))
+            services = _services(demo, port)
+            results = asyncio.run(_measure(arguments, services, _products(services)[: arguments.products]))
         finally:
             demo.send_signal(signal.SIGINT)
             demo.wait(timeout=30)
@@ -67,50 +70,94 @@ def main() -> None:
     print(f"written: {arguments.output}")
 
 
-def _token(demo: "subprocess.Popen[str]") -> str:
+@dataclass(frozen=True)
+class Services:
+    """The running demo: Inventory's port, a token, and each service's process."""
+
+    port: int
+    token: str
+    processes: dict[str, int]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}", "X-Tenant-ID": "demo"}
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """CPU time that each service has used until now; nothing where the system does not tell."""
+        if not Path("/proc/self/stat").exists():
+            return {}
+        used = {}
+        for name, number in self.processes.items():
+            fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+            used[name] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return used
+
+
+def _free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], other.getsockname()[1]
+
+
+def _services(demo: "subprocess.Popen[str]", port: int) -> Services:
     assert demo.stdout is not None
+    processes = {}
     for line in demo.stdout:
-        found = re.search(r"Bearer (\S+?)['\"]", line)
-        if found:
-            return found[1]
+        if found := re.search(r"^ *(Inventory|Sales) .*\(process (\d+)\)", line):
+            processes[found[1].lower()] = int(found[2])
+        if found := re.search(r"Bearer (\S+?)['\"]", line):
+            return Services(port, found[1], processes)
     raise SystemExit("the demo did not start")
 
 
-def _products(headers: dict[str, str]) -> list[str]:
-    request = urllib.request.Request("http://127.0.0.1:15000/api/inventory/products?limit=100", headers=headers)
+def _products(services: Services) -> list[str]:
+    url = f"http://127.0.0.1:{services.port}/api/inventory/products?limit=100"
+    request = urllib.request.Request(url, headers=services.headers)
     with urllib.request.urlopen(request, timeout=30) as answer:
         return [item["id"] for item in json.load(answer)["items"]]
 
 
 async def _measure(
-    arguments: argparse.Namespace, headers: dict[str, str], products: list[str]
+    arguments: argparse.Namespace, services: Services, products: list[str]
 ) -> dict[str, list[dict[str, object]]]:
     runs: dict[tuple[str, int], list[load.Load]] = {}
+    spent: dict[tuple[str, int], dict[str, float]] = {}
     for number in range(arguments.rounds + 1):
         for name, template in ROUTES.items():
             targets = [template.format(product=product) for product in products]
-            requests = [_request(target, headers) for target in dict.fromkeys(targets)]
+            requests = [_request(target, services) for target in dict.fromkeys(targets)]
             for concurrency in arguments.concurrency:
                 seconds = 0.5 if number == 0 else arguments.seconds
-                run = await load.run("127.0.0.1", 15000, requests, concurrency=concurrency, seconds=seconds)
+                before = services.cpu_seconds()
+                run = await load.run("127.0.0.1", services.port, requests, concurrency=concurrency, seconds=seconds)
                 if number:
                     runs.setdefault((name, concurrency), []).append(run)
-    return {name: [_median_of(runs[name, concurrency]) for concurrency in arguments.concurrency] for name in ROUTES}
+                    used = spent.setdefault((name, concurrency), dict.fromkeys(before, 0.0))
+                    for service, now in services.cpu_seconds().items():
+                        used[service] += now - before[service]
+    return {name: [_summary(runs[name, many], spent[name, many]) for many in arguments.concurrency] for name in ROUTES}
 
 
-def _median_of(runs: list[load.Load]) -> dict[str, object]:
-    """The run in the middle by throughput, with the spread of the others beside it."""
+def _summary(runs: list[load.Load], cpu_seconds: dict[str, float]) -> dict[str, object]:
+    """The run in the middle by throughput, with the spread of the others, and the CPU time of all runs' requests."""
     ordered = sorted(runs, key=lambda run: run.per_second)
     rates = [run.per_second for run in ordered]
     spread = [round(rate, 1) for rate in (rates[0], statistics.median(rates), rates[-1])]
-    return {**ordered[len(ordered) // 2].summary(), "requests_per_second_spread": spread}
+    requests = sum(len(run.seconds) for run in runs)
+    cpu = {name: round(seconds / requests * 1000, 3) for name, seconds in cpu_seconds.items()}
+    return {
+        **ordered[len(ordered) // 2].summary(),
+        "requests_per_second_spread": spread,
+        "cpu_ms_per_request": cpu,
+    }
 
 
-def _request(target: str, headers: dict[str, str]) -> bytes:
+def _request(target: str, services: Services) -> bytes:
     lines = [
         f"GET {target} HTTP/1.1",
-        "Host: 127.0.0.1:15000",
-        *(f"{name}: {value}" for name, value in headers.items()),
+        f"Host: 127.0.0.1:{services.port}",
+        *(f"{name}: {value}" for name, value in services.headers.items()),
     ]
     return "\r\n".join([*lines, "", ""]).encode()
 
@@ -127,11 +174,13 @@ def _environment() -> dict[str, object]:
 
 
 def _print(results: dict[str, list[dict[str, object]]]) -> None:
-    print(f"{'route':26}{'concurrent':>11}{'requests/s':>12}{'p50 ms':>10}{'p99 ms':>10}")
+    print(f"{'route':26}{'concurrent':>11}{'requests/s':>12}{'p50 ms':>10}{'p99 ms':>10}{'Inventory CPU ms':>18}")
     for name, rows in results.items():
         for row in rows:
             figures = (row["concurrency"], row["requests_per_second"], row["p50_ms"], row["p99_ms"])
-            print(f"{name:26}{figures[0]:>11}{figures[1]:>12}{figures[2]:>10}{figures[3]:>10}")
+            cpu = row["cpu_ms_per_request"]
+            spent = cpu.get("inventory", "-") if isinstance(cpu, dict) else "-"
+            print(f"{name:26}{figures[0]:>11}{figures[1]:>12}{figures[2]:>10}{figures[3]:>10}{spent:>18}")
 
 
 if __name__ == "__main__":

@@ -99,8 +99,8 @@ class TenantNotSetUpError(ForbiddenError):
 
     def __init__(self, tenant_id: str) -> None:
         super().__init__(
-            f"Tenant {tenant_id!r} is not set up in this service. Create it with `shelfwise tenant create {tenant_id}`; "
-            "Sales learns of it from Inventory within a second when both run."
+            f"Tenant {tenant_id!r} is not set up in this service. Create it with "
+            f"`shelfwise tenant create {tenant_id}`; Sales learns of it from Inventory within a second when both run."
         )
 
 
