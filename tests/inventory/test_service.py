@@ -6,10 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from fixtures.inventory import NOW, TENANT, opening, token
+from fixtures.inventory import NOW, TENANT, Caller, clock, opening, receipt, token
 from fixtures.sales_like import five_keys
+from fixtures.servers import running
 from shelfwise.inventory.catalogue.rules import Product
-from shelfwise.inventory.main import compose
+from shelfwise.inventory.main import compose, create_app
 from shelfwise.inventory.purchase_orders.schemas import OrderLineIn, PurchaseOrderIn
 from shelfwise.inventory.purchasing.rules import Supplier
 from shelfwise.inventory.tenants.rules import TenantSettings
@@ -267,3 +268,20 @@ async def test_without_a_deadline_of_its_caller_sales_is_given_the_attempts_own_
     assert (await connected("GET", f"{ROOT}/with-sales-data")).status == 200
     [told] = told_to_sales(sales_like)
     assert told in {"479m", "480m"}
+
+
+async def test_a_decision_follows_stock_and_forecast_from_one_look_to_the_next(
+    inventory, sales_like, stocked, settings
+):
+    uncached = {"SALES_SERVICE_URL": sales_like.url, "HTTP_CLIENT_CACHE_ENABLED": False}
+    async with running(create_app(settings.model_copy(update=uncached), clock=clock).asgi) as server:
+
+        async def needed() -> int:
+            answer = await body(Caller(server), f"{ROOT}/reorder-recommendation")
+            return answer["recommendation"]["recommended_reorder_quantity"]
+
+        assert [await needed(), await needed()] == [150, 150]
+        await inventory.stock.load(TENANT, [receipt(5)], source="more")
+        assert await needed() == 145
+        sales_like.forecast = lambda name, days: {**five_keys(name, days), "recommended_stock_level": 400}
+        assert await needed() == 345

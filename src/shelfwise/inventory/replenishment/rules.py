@@ -28,6 +28,8 @@ from shelfwise.planning.stock import (
 )
 
 MAX_HORIZON_DAYS = 180
+#: What a decision reads of a forecast.
+FORECAST_KEYS = ("totals", "levels", "predicted_demand", "recommended_stock_level", "forecast_days", "service_level")
 URGENCIES = ("critical", "high", "medium", "low", "none")
 F = NDArray[np.float64]
 Forecast = Mapping[str, Any]

@@ -1,8 +1,10 @@
 """Replenishment: decides by the one policy, keeps what was recommended, and says what is low."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from hashlib import blake2b
 
 import msgspec
 
@@ -10,6 +12,7 @@ from shelfwise.contracts.forecasts import DemandForecast, ForecastQuery
 from shelfwise.inventory.clients.sales import SalesClient
 from shelfwise.inventory.replenishment.repository import LowStockRow, ReplenishmentRepository, StoredRow
 from shelfwise.inventory.replenishment.rules import (
+    FORECAST_KEYS,
     URGENCIES,
     Decision,
     Facts,
@@ -31,6 +34,7 @@ __all__ = ["Facts", "ReplenishmentService"]
 BATCH_PRODUCTS = 500
 MAX_ALERTS = 50
 RETENTION = timedelta(days=90)
+_DECISIONS_KEPT = 1024
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Recommendation)
 
@@ -43,6 +47,7 @@ class ReplenishmentService:
         self._clock = clock
         self._sales = sales
         self._tokens = tokens
+        self._decided: OrderedDict[tuple[Facts, date, bytes], Decision | None] = OrderedDict()
 
     async def facts(self, tenant_id: str, product_id: str) -> tuple[Tenant, Facts]:
         """What is known of a product before its demand is.
@@ -61,8 +66,23 @@ class ReplenishmentService:
         """The policy's word on one product; None when the forecast gives nothing to decide on."""
         now = self._clock()
         today = tenant.today(now)
-        decision = decide([facts], [_with_history(forecast)], today)[0]
+        decision = self._decide(facts, _with_history(forecast), today)
         return None if decision is None else _recommendation(tenant, facts, decision, forecast, today, now)
+
+    def _decide(self, facts: Facts, forecast: Forecast | None, today: date) -> Decision | None:
+        """One product's decision. The same question has the same answer, so the last ones are kept: a product is
+        looked at far more often than its stock or its forecast changes.
+        """  # noqa: D205 - one sentence does not fit a line
+        if forecast is None:
+            return None
+        read = _ENCODER.encode([forecast.get(name) for name in FORECAST_KEYS])
+        key = (facts, today, blake2b(read, digest_size=16).digest())
+        if key not in self._decided:
+            self._decided[key] = decide([facts], [forecast], today)[0]
+            if len(self._decided) > _DECISIONS_KEPT:
+                self._decided.popitem(last=False)
+        self._decided.move_to_end(key)
+        return self._decided[key]
 
     async def last(self, tenant_id: str, product_id: str) -> Recommendation | None:
         """The product's last stored recommendation."""
