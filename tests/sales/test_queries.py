@@ -1,0 +1,48 @@
+"""What the batch routes cost the database: as much for sixty products as for one."""
+
+import pytest
+
+from fixtures.queries import asked
+from fixtures.sales import catalogue
+from shelfwise.contracts.forecasts import ForecastQuery
+
+PRODUCTS = [f"P{number}" for number in range(60)]
+HEADER = "order_id,line_no,ordered_at,product,quantity,unit_price\n"
+
+
+@pytest.fixture
+async def shop(sales):
+    """Sixty products, each sold on forty days, with a forecast run."""
+    await sales.product_refs.apply("t1", catalogue(*PRODUCTS))
+
+    async def chunks():
+        for day in range(40):
+            moment = f"2026-{1 + day // 28:02}-{1 + day % 28:02}T10:00:00"
+            lines = [f"{name}-{day},1,{moment},{name},{1 + day % 3},2.5" for name in PRODUCTS]
+            yield ((HEADER if day == 0 else "") + "\n".join(lines) + "\n").encode()
+
+    view = await sales.imports.run("t1", chunks(), history=True)
+    assert (view["imported"], view["errors"]) == (2400, 0)
+    await sales.forecasting.run("t1")
+    await sales.analytics.products("t1", PRODUCTS, 30)  # learns the open weekdays, which are kept for a minute
+    return sales
+
+
+async def test_analytics_of_sixty_products_cost_two_questions_as_of_one(shop):
+    counted = []
+    for wanted in (PRODUCTS[:1], PRODUCTS):
+        with asked() as statements:
+            answer = await shop.analytics.products("t1", wanted, 30)
+        counted.append((len(answer["items"]), len(statements)))
+    assert counted == [(1, 2), (60, 2)]
+
+
+@pytest.mark.parametrize("days", [30, 90])
+async def test_forecasts_of_sixty_products_cost_as_many_questions_as_of_one(shop, days):
+    """Ninety days are more than a run stores: they are computed, from one reading of all the sales."""
+    counted = []
+    for wanted in (PRODUCTS[:1], PRODUCTS):
+        with asked() as statements:
+            answer = await shop.forecasting.query("t1", ForecastQuery(product_ids=wanted, forecast_days=days))
+        counted.append((len(answer["items"]), len(statements)))
+    assert counted == [(1, 2 if days == 30 else 4), (60, 2 if days == 30 else 4)]
