@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("--products", type=int, default=100, help="how many products the requests are spread over")
     parser.add_argument("--output", type=Path, default=HERE / "results" / "latest.json")
     arguments = parser.parse_args()
+    environment = _environment()
     with tempfile.TemporaryDirectory(prefix="shelfwise-bench-") as folder:
         port, sales_port = _free_ports()
         ports = ["--inventory-port", str(port), "--sales-port", str(sales_port)]
@@ -59,7 +60,7 @@ def main() -> None:
             demo.send_signal(signal.SIGINT)
             demo.wait(timeout=30)
     report = {
-        "environment": _environment(),
+        "environment": environment,
         "seconds": arguments.seconds,
         "rounds": arguments.rounds,
         "routes": results,
@@ -168,8 +169,10 @@ def _environment() -> dict[str, object]:
         "python": platform.python_version(),
         "machine": platform.machine(),
         "cores": os.cpu_count(),
+        "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "versions": {name: version(name) for name in ("shelfwise", "granian", "litestar", "sqlalchemy", "msgspec")},
-        "note": "client, Inventory and Sales share the cores; answers of Sales may come from the client's cache",
+        "note": "client, Inventory and Sales share the cores; answers of Sales may come from the client's cache; "
+        "load_average is what else the machine had to do",
     }
 
 
