@@ -24,6 +24,7 @@ from shelfwise.http import (
     WireResponse,
     exceptions,
 )
+from shelfwise.http.hedged import TimerHandle
 from shelfwise.http.testing import SimulatedClock, respond
 
 NO_CACHE = CachePolicy(enabled=False)
@@ -50,6 +51,7 @@ class Pair:
         self.begun: list[str] = []
         self.ended: list[str] = []
         self.before_answering: Callable[[str], object] = lambda _host: None
+        self.before_hedging: Callable[[], object] = lambda: None
         self.hooks = Hedges()
         self.client = ServiceClient(
             "http://a,http://b",
@@ -60,8 +62,15 @@ class Pair:
             clock=self.clock,
             random=Random(5),
             sleep=self.clock.sleep,
-            call_later=self.clock.call_later,
+            call_later=self.call_later,
         )
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> TimerHandle:
+        def ring() -> None:
+            self.before_hedging()
+            callback()
+
+        return self.clock.call_later(seconds, ring)
 
     async def send(self, request: WireRequest, timeout: float) -> WireResponse:  # noqa: ASYNC109 - the seam
         host = request.url.removeprefix("http://").partition("/")[0]
@@ -174,6 +183,19 @@ async def test_a_callers_cancellation_ends_both_attempts_and_stays_a_cancellatio
     await pair.clock.run(0.01)
     assert task.cancelled()
     assert sorted(pair.ended) == ["a cancelled", "b cancelled"]
+    assert [instance["pending"] for instance in pair.client.stats()["instances"]] == [0, 0]
+
+
+async def test_a_cancellation_in_the_moment_that_the_rival_is_made_leaves_no_instance_busy():
+    pair = Pair()
+    await pair.learn()
+    pair.begun.clear()
+    pair.script = [SLOW, SLOW]
+    task = asyncio.ensure_future(pair._body("GET"))
+    pair.before_hedging = task.cancel
+    await pair.clock.run(0.1)
+    assert task.cancelled()
+    assert len(pair.begun) == 1
     assert [instance["pending"] for instance in pair.client.stats()["instances"]] == [0, 0]
 
 

@@ -69,8 +69,11 @@ class HedgedSender:
         finally:
             timer.cancel()
 
-    def _rival(self, call: Call, first: Pick) -> "asyncio.Task[Outcome] | None":
-        """Begins the second attempt, if there is another instance and all three purses allow it."""
+    async def _rival(self, call: Call, first: Pick) -> Outcome | None:
+        """The second attempt; None: there is no other instance, or one of the three purses does not allow it.
+
+        It picks its instance as it begins, so one that is cancelled before that has nothing to give back.
+        """
         now = self._clock()
         pick = self._sender.pick(now, first.instance)
         if pick is None:
@@ -82,7 +85,7 @@ class HedgedSender:
             return None
         self._counters.hedges += 1
         self._hooks.hedging(call.info)
-        return asyncio.get_running_loop().create_task(self._sender.send(call, pick))
+        return await self._sender.send(call, pick)
 
 
 class _Race:
@@ -92,28 +95,28 @@ class _Race:
     ``asyncio.timeout`` does; one by the caller itself stays one.
     """
 
-    def __init__(self, start_rival: "Callable[[], asyncio.Task[Outcome] | None]") -> None:
+    def __init__(self, rival: Callable[[], Coroutine[None, None, Outcome | None]]) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._task = task
         self._cancelling_before = task.cancelling()
-        self._start_rival = start_rival
-        self._rival: asyncio.Task[Outcome] | None = None
+        self._make_rival = rival
+        self._rival: asyncio.Task[Outcome | None] | None = None
         self._first_ended = False
-        self._won = False
+        self._winner: Outcome | None = None
 
     def begin(self) -> None:
         if self._first_ended:
             return
-        self._rival = self._start_rival()
-        if self._rival is not None:
-            self._rival.add_done_callback(self._rival_ended)
+        self._rival = asyncio.get_running_loop().create_task(self._make_rival())
+        self._rival.add_done_callback(self._rival_ended)
 
-    def _rival_ended(self, rival: "asyncio.Task[Outcome]") -> None:
+    def _rival_ended(self, rival: "asyncio.Task[Outcome | None]") -> None:
         if rival.cancelled() or rival.exception() is not None:
             return
-        if not self._first_ended and rival.result().is_good:
-            self._won = True
+        outcome = rival.result()
+        if not self._first_ended and outcome is not None and outcome.is_good:
+            self._winner = outcome
             self._task.cancel()
 
     async def run(self, first: Coroutine[None, None, Outcome]) -> Outcome:
@@ -121,9 +124,8 @@ class _Race:
         try:
             outcome = await first
         except asyncio.CancelledError:
-            if self._won and self._task.uncancel() <= self._cancelling_before:
-                assert self._rival is not None
-                return self._rival.result()
+            if self._winner is not None and self._task.uncancel() <= self._cancelling_before:
+                return self._winner
             raise
         else:
             self._first_ended = True
@@ -140,4 +142,4 @@ class _Race:
             other = await self._rival
         except HTTPClientError:
             return failed
-        return other if other.is_good else failed
+        return other if other is not None and other.is_good else failed
