@@ -12,7 +12,7 @@ from granian.server.embed import Server
 from fixtures.certificates import Authority, Pair
 from fixtures.http_peers import Http2Peer, echo_app, raw_peer
 from fixtures.servers import RunningServer, free_port
-from fixtures.wires import get
+from fixtures.wires import get, post
 from shelfwise.http import Policy, RustWire, WireRequest, exceptions
 from shelfwise.http.policy import HTTP2Mode
 from shelfwise.http.wire import WireUsage
@@ -105,6 +105,51 @@ async def test_behind_an_address_with_peers_of_both_kinds_an_unsafe_request_is_n
         await asyncio.gather(wire.send(WireRequest(method, peer.url + "/", (), b""), 5), return_exceptions=True)
         await wire.aclose()
     assert len(modern.requests) + taken <= 1
+
+
+async def test_who_joins_anothers_question_what_a_peer_speaks_waits_no_longer_than_its_own_time():
+    wire, asked = RustWire(Policy()), asyncio.Event()
+
+    async def silent(*_: object) -> None:
+        asked.set()
+        await asyncio.sleep(30)
+
+    async with raw_peer(silent) as peer:
+        patient = asyncio.ensure_future(wire.send(post(peer.url + "/"), 30))
+        await asked.wait()
+        async with asyncio.timeout(5):
+            with pytest.raises(exceptions.ConnectTimeout) as caught:
+                await wire.send(post(peer.url + "/"), 0.05)
+        patient.cancel()
+        await asyncio.gather(patient, return_exceptions=True)
+        await wire.aclose()
+    assert caught.value.sent == "no"
+
+
+async def test_a_caller_short_of_time_leaves_no_guess_of_what_a_peer_speaks_to_the_others():
+    modern, awake = Http2Peer(), asyncio.Event()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await awake.wait()
+        await modern.serve(reader, writer)
+
+    wire = RustWire(Policy())
+    async with raw_peer(handle) as peer:
+        with pytest.raises(exceptions.ConnectTimeout):
+            await wire.send(post(peer.url + "/"), 0.05)
+        awake.set()
+        answer = await wire.send(post(peer.url + "/ok"), 5)
+        await wire.aclose()
+    assert (answer.status, answer.http_version) == (200, "HTTP/2")
+
+
+@pytest.mark.parametrize("host", [64 * "a", "a..b"])
+async def test_a_name_that_is_none_in_dns_is_a_connect_error_for_every_method(host: str):
+    wire = RustWire(Policy())
+    for request in (get(f"http://{host}.invalid/"), post(f"http://{host}.invalid/")):
+        with pytest.raises(exceptions.ConnectError):
+            await wire.send(request, 5)
+    await wire.aclose()
 
 
 async def test_no_free_connection_in_time_is_a_pool_timeout_and_unsent(server: RunningServer):

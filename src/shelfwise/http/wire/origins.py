@@ -74,6 +74,6 @@ async def probe(host: str, port: int, timeout_seconds: float) -> Verdict:
                 head = await reader.readexactly(5)
             finally:
                 writer.transport.abort()
-    except (OSError, TimeoutError, asyncio.IncompleteReadError):
+    except (OSError, TimeoutError, asyncio.IncompleteReadError, UnicodeError):  # a name that is none in DNS: the last
         return "unknown"
     return "h2" if head[_FRAME_TYPE] == _SETTINGS else "h1"

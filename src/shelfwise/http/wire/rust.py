@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pyqwest
 
 from shelfwise.http.exceptions import (
+    ConnectTimeout,
     HTTPClientError,
     PoolTimeout,
     ReadError,
@@ -128,7 +129,10 @@ class RustWire(Wire):
         started = time.monotonic()
         protocol = self._origins.protocol(origin)
         if protocol is None and request.method not in _IDEMPOTENT:
-            protocol = await self._ask(origin, timeout)
+            verdict = await self._ask(origin, timeout)
+            if verdict is None:
+                raise ConnectTimeout(f"No connection within {timeout:.3g} s")
+            protocol = "h1" if verdict == "unknown" else verdict
             timeout = _left(started, timeout)
         if protocol == "h1":
             return await self._send_in_a_slot("h1", request, timeout)
@@ -138,7 +142,7 @@ class RustWire(Wire):
             self._origins.broke(origin)
             if protocol == "h2" or error.sent == "yes" or time.monotonic() - started >= timeout:
                 raise
-            if await self._ask(origin, _left(started, timeout), guess=False) != "h1":
+            if await self._ask(origin, _left(started, timeout)) != "h1":
                 raise
             return await self._send_in_a_slot("h1", request, _left(started, timeout))
         if protocol is None:
@@ -254,20 +258,24 @@ class RustWire(Wire):
             state = self._loop_state = _LoopState(loop, self._policy.max_connections)
         return state
 
-    async def _ask(self, origin: str, timeout_seconds: float, *, guess: bool = True) -> Protocol | None:
-        """What the peer speaks, remembered; where it does not say, HTTP/1.1 by ``guess`` or None."""
+    async def _ask(self, origin: str, timeout_seconds: float) -> Verdict | None:
+        """What the peer speaks, remembered (where it does not say, as HTTP/1.1); None: no word of it in time."""
         task = self._probes.get(origin)
         if task is None or task.get_loop() is not asyncio.get_running_loop():
             parts = urlsplit(f"//{origin}")
-            limit = min(timeout_seconds, self._policy.connect_timeout_seconds)
+            # As long as a connection may take, however short of time the first is who asks: others join.
+            limit = self._policy.connect_timeout_seconds
             task = asyncio.ensure_future(probe(parts.hostname or "", parts.port or 80, limit))
             self._probes[origin] = task
-            task.add_done_callback(lambda _: self._probes.pop(origin, None))
-        verdict = await asyncio.shield(task)
-        self._origins.settle(origin, verdict)
-        if verdict == "unknown":
-            return "h1" if guess else None
-        return verdict
+            task.add_done_callback(lambda done: self._told(origin, done))
+        await asyncio.wait([task], timeout=timeout_seconds)
+        return task.result() if task.done() and not task.cancelled() else None
+
+    def _told(self, origin: str, task: "asyncio.Task[Verdict]") -> None:
+        if self._probes.get(origin) is task:
+            del self._probes[origin]
+        if not task.cancelled():
+            self._origins.settle(origin, task.result())
 
     def protocol_of(self, origin: str) -> Protocol | None:
         """What ``host:port`` is known to speak over plain TCP, or None while it is not known."""
