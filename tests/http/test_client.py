@@ -124,6 +124,12 @@ async def test_a_url_that_is_not_http_is_refused():
             await HTTPClient.get(url=url)
 
 
+async def test_a_port_that_none_can_be_is_an_invalid_url():
+    for url in ("http://localhost:99999/", "http://localhost:0/"):
+        with pytest.raises(httpx2.InvalidURL, match="port"):
+            await HTTPClient.post(url=url)
+
+
 async def test_redirects_are_followed_with_their_history():
     def handler(request: httpx2.Request) -> httpx2.Response:
         if request.url.path == "/old":

@@ -1,6 +1,6 @@
 import pytest
 
-from shelfwise.http import TooManyRedirects, WireRequest
+from shelfwise.http import TooManyRedirects, WireRequest, exceptions
 from shelfwise.http.redirects import next_hop
 
 POST = WireRequest("POST", "http://a.test/x", (("Authorization", "t"), ("Content-Type", "a/b"), ("x-y", "z")), b"body")
@@ -48,6 +48,20 @@ def test_the_default_port_spelled_out_is_the_same_origin():
 def test_another_scheme_is_not_followed(location: str):
     with pytest.raises(TooManyRedirects):
         hop(POST, 302, location)
+
+
+@pytest.mark.parametrize(
+    "location", ["http://[bad/", "http://b.test:99999/", "http://b.test:x/", "http://\x01/", "http://user@/"]
+)
+def test_what_is_no_url_is_the_peers_protocol_error(location: str):
+    with pytest.raises(exceptions.RemoteProtocolError) as caught:
+        hop(POST, 302, location)
+    assert caught.value.sent == "yes"
+
+
+def test_user_information_in_a_location_goes_nowhere():
+    following = hop(POST, 307, "http://user:word@b.test/y")
+    assert following == WireRequest("POST", "http://b.test/y", [("Content-Type", "a/b"), ("x-y", "z")], b"body")
 
 
 def test_the_last_hop_is_the_last():

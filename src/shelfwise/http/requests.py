@@ -17,6 +17,8 @@ HeaderMapping = Mapping[str, str] | Sequence[tuple[str, str]]
 # The wire frames the message and names the host itself.
 _FRAMING = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
 
+_MAX_PORT = 65535
+
 
 class RequestOptions(TypedDict, total=False):
     """What may be said of a request. ``timeout`` is the time of all attempts together, in seconds.
@@ -39,6 +41,11 @@ class Location(NamedTuple):
     path: str
     query: str
     authorization: str | None
+
+    @property
+    def url(self) -> str:
+        url = self.origin + self.path
+        return f"{url}?{self.query}" if self.query else url
 
 
 class Addressed(NamedTuple):
@@ -74,7 +81,7 @@ def build_request(method: str, url: str, options: RequestOptions) -> Addressed:
             headers.append(("content-type", "application/json"))
     if location.authorization is not None and "authorization" not in names:
         headers.append(("authorization", location.authorization))
-    return address(WireRequest(method.upper(), _url(location), headers, body), location)
+    return address(WireRequest(method.upper(), location.url, headers, body), location)
 
 
 def address(request: WireRequest, location: Location | None = None) -> Addressed:
@@ -91,6 +98,8 @@ def locate(url: str) -> Location:
     parsed = httpx2.URL(url)
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise UnsupportedProtocol("The URL must begin with http:// or https:// and name a host")
+    if parsed.port is not None and not 0 < parsed.port <= _MAX_PORT:
+        raise httpx2.InvalidURL(f"The port of a URL is from 1 to {_MAX_PORT}, not {parsed.port}")
     authorization = None
     if parsed.userinfo:
         # Out of the URL, so that it reaches no log line, no message and no metric.
@@ -99,11 +108,6 @@ def locate(url: str) -> Location:
         authorization = f"Basic {base64.b64encode(credentials).decode('ascii')}"
     path, _, query = parsed.raw_path.decode("ascii").partition("?")
     return Location(f"{parsed.scheme}://{parsed.netloc.decode('ascii')}", path or "/", query, authorization)
-
-
-def _url(location: Location) -> str:
-    url = location.origin + location.path
-    return f"{url}?{location.query}" if location.query else url
 
 
 def _headers(headers: HeaderMapping | None) -> list[tuple[str, str]]:

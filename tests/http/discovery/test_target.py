@@ -24,7 +24,7 @@ def test_names_and_files_are_looked_up():
     [
         "", "sales", "ftp://a", "http://", "http://u:p@a", "http://a?x=1", "http://a#f", "http://a,", "http://a/x,http://b/y",
         "http://a,https://b", "dns://a", "dns://a:x", "dns://:5", "dns://a:5/path", "dns+srv://", "dns+srv://a:5",
-        "dns+srv://a/b", "file://", "file://host/path",
+        "dns+srv://a/b", "file://", "file://host/path", "http://a:99999", "http://a:0", "http://a:x",
     ],
 )  # fmt: skip
 def test_anything_else_says_what_is_wrong(text):

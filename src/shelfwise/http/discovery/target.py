@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 Scheme = Literal["static", "dns", "dns+srv", "file"]
 _FORMS = "http(s)://host:port[,...], dns://host:port, dns+srv://_service._tcp.name or file:///path"
@@ -57,9 +57,18 @@ def origin_of(url: str) -> tuple[str, str]:
     parts = urlsplit(url.strip())
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
         raise ValueError(f"The target must be {_FORMS}; URLs are http:// or https:// without user information")
+    if not _has_valid_port(parts):
+        raise ValueError("The port of a target is a number from 1 to 65535")
     if parts.query or parts.fragment:
         raise ValueError("The target is a base URL: it has no query and no fragment")
     return f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
+
+
+def _has_valid_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def _static(text: str) -> Target:
