@@ -162,6 +162,15 @@ async def test_a_body_over_the_limit_is_refused_whether_announced_or_not(wire: W
     assert (await wire.send(get(server.url + "/"), 5)).status == 200
 
 
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 304)])
+async def test_a_length_over_the_limit_of_a_body_that_does_not_come_is_no_failure(
+    http1_wire: Wire, method: str, status: int
+):
+    async with raw_peer(answering(b"HTTP/1.1 %d X\r\ncontent-length: %d\r\n\r\n" % (status, LIMIT + 1))) as peer:
+        answer = await http1_wire.send(WireRequest(method, peer.url + "/", (), b""), 5)
+    assert (answer.status, answer.body) == (status, b"")
+
+
 async def test_a_malformed_request_is_refused_before_it_is_sent(wire: Wire, server: RunningServer):
     with pytest.raises(exceptions.LocalProtocolError) as caught:
         await wire.send(WireRequest("GET", server.url + "/", (("x", "a\r\nb: c"),), b""), 5)

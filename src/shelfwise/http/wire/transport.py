@@ -8,7 +8,7 @@ from shelfwise.http.exceptions import HTTPClientError, ReadTimeout, from_httpx2
 from shelfwise.http.messages import WireRequest, WireResponse
 from shelfwise.http.policy import MEBIBYTE
 from shelfwise.http.wire.base import Wire, WireUsage
-from shelfwise.http.wire.decode import ACCEPT_ENCODING, BodyReader
+from shelfwise.http.wire.decode import ACCEPT_ENCODING, BodyReader, is_bodiless
 
 
 class TransportWire(Wire):
@@ -60,7 +60,8 @@ class TransportWire(Wire):
         progress.answered = True
         try:
             headers = [(name.lower(), value) for name, value in response.headers.multi_items()]
-            reader = BodyReader(headers, self._max_body_bytes)
+            bodiless = is_bodiless(request.method, response.status_code)
+            reader = BodyReader(headers, self._max_body_bytes, bodiless=bodiless)
             # The stream itself: aiter_raw() refuses a response that was made from bytes and so is read already.
             assert isinstance(response.stream, httpx2.AsyncByteStream)
             async for chunk in response.stream:
