@@ -88,6 +88,7 @@ def test_retry_after_is_seconds_or_a_date():
     assert parse_retry_after("Thu, 01 Jan 2026 12:00:30 GMT", now) == 30
     assert parse_retry_after("Thu, 01 Jan 2026 11:00:00 GMT", now) == 0
     assert parse_retry_after("soon", now) is None
+    assert parse_retry_after("Mon, 01 Jan 99999999999 00:00:00 GMT", now) is None
 
 
 def test_a_cooldown_lasts_no_longer_than_thirty_seconds():

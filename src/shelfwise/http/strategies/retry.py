@@ -125,7 +125,7 @@ def parse_retry_after(value: str, wall_now: datetime) -> float | None:
         return float(value)
     try:
         date = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for a year of a dozen digits
         return None
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)
