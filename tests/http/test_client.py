@@ -81,6 +81,26 @@ async def test_content_and_raw_methods_are_sent_as_they_are(server: RunningServe
     assert (response.json()["method"], response.json()["body"]) == ("OPTIONS", "abc")
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"data": {"a": 1}}, {"auth": ("a", "b")}, {"header": {"a": "b"}}, {"headers": {5: "b"}}, {"headers": {b"a": "b"}},
+        {"headers": {"a": b"b"}}, {"params": {"a": b"b"}}, {"params": {"a": {"b": 1}}}, {"content": 5}, {"content": ["a"]},
+    ],
+)  # fmt: skip
+async def test_what_cannot_be_sent_as_it_is_meant_is_a_type_error_and_not_sent(options):
+    asked: list[httpx2.Request] = []
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request)
+        return httpx2.Response(200)
+
+    mocked(handler)
+    with pytest.raises(TypeError):
+        await HTTPClient.post("http://a.test/", **options)
+    assert asked == []
+
+
 async def test_a_hundred_concurrent_calls_are_http2_on_one_connection(server: RunningServer):
     async with FaultProxy("127.0.0.1", server.port) as proxy:
         responses = await asyncio.gather(*(HTTPClient.get(url=proxy.url + "/p") for _ in range(100)))

@@ -34,6 +34,9 @@ class RequestOptions(TypedDict, total=False):
     safe: bool
 
 
+_OPTIONS = RequestOptions.__optional_keys__
+
+
 class Location(NamedTuple):
     """A URL in parts, as a wire needs them: encoded, and without user information or fragment."""
 
@@ -63,8 +66,11 @@ def build_request(method: str, url: str, options: RequestOptions) -> Addressed:
     Raises:
         UnsupportedProtocol: the URL does not begin with http:// or https:// or names no host.
         httpx2.InvalidURL: it cannot be read.
-        TypeError: a header is no text, or the content neither text nor bytes.
+        TypeError: an option is unknown, a header is no text, or the content neither text nor bytes.
     """
+    if not options.keys() <= _OPTIONS:
+        # httpx2 takes more: to leave out data= or auth= without a word would send something else.
+        raise TypeError(f"Unknown options: {', '.join(sorted(options.keys() - _OPTIONS))}")
     location = locate(str(url))
     query = encode_query(options.get("params"))
     if query:
@@ -114,11 +120,13 @@ def _headers(headers: HeaderMapping | None) -> list[tuple[str, str]]:
     """Header pairs with lower-case names, without those that are the wire's own."""
     if not headers:
         return []
-    pairs = [(name.lower(), value) for name, value in (headers.items() if isinstance(headers, Mapping) else headers)]
-    for name, value in pairs:
-        if not isinstance(value, str):
+    pairs: list[tuple[str, str]] = []
+    for name, value in headers.items() if isinstance(headers, Mapping) else headers:
+        if not isinstance(name, str) or not isinstance(value, str):
             raise TypeError(f"The header {name!r} must be text, not {type(value).__name__}")
-    return [pair for pair in pairs if pair[0] not in _FRAMING]
+        if (lowered := name.lower()) not in _FRAMING:
+            pairs.append((lowered, value))
+    return pairs
 
 
 def _content(content: str | bytes | None) -> bytes:

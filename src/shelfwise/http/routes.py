@@ -50,7 +50,11 @@ def _compile(template: str) -> tuple[list[str], list[str], int]:
 
 
 def encode_query(params: QueryParams | None) -> str:
-    """``params`` as a query string: None is left out, a list is repeated, booleans are true and false."""
+    """``params`` as a query string: None is left out, a list is repeated, booleans are true and false.
+
+    Raises:
+        TypeError: a value is bytes or a mapping, which have no one spelling.
+    """
     if not params:
         return ""
     pairs: list[str] = []
@@ -58,6 +62,8 @@ def encode_query(params: QueryParams | None) -> str:
         if type(value) is str or type(value) is int:  # by far the most, and told without asking for an interface
             pairs.append(f"{_quoted(name)}={_quoted(str(value))}")
             continue
+        if isinstance(value, bytes | bytearray | memoryview | Mapping):
+            raise TypeError(f"The parameter {name!r} must be text, a number or a list, not {type(value).__name__}")
         values = value if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
         pairs.extend(f"{_quoted(name)}={_quoted(_text(item))}" for item in values if item is not None)
     return "&".join(pairs)
