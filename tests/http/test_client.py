@@ -144,6 +144,27 @@ async def test_a_url_that_is_not_http_is_refused():
             await HTTPClient.get(url=url)
 
 
+async def test_an_answer_says_how_long_it_took_and_keeps_headers_beyond_ascii():
+    mocked(lambda _: httpx2.Response(200, headers=[(b"x-one", "caf\xe9".encode())]))
+    response = await HTTPClient.get("http://a.test/", headers={"x-two": "na\xefve"})
+    assert response.elapsed.total_seconds() > 0
+    assert (response.headers["x-one"], response.request.headers["x-two"]) == ("caf\xe9", "na\xefve")
+
+
+async def test_a_header_that_is_no_text_is_refused_with_the_request_it_was_meant_for():
+    mocked(lambda _: httpx2.Response(200))
+    with pytest.raises(exceptions.LocalProtocolError) as caught:
+        await HTTPClient.get("http://a.test/", headers={"x-one": "\ud800"})
+    assert caught.value.request.url == "http://a.test/"
+
+
+async def test_a_cached_answer_has_one_age():
+    mocked(lambda _: httpx2.Response(200, headers={"age": "7"}), Policy(cache=CachePolicy()))
+    await HTTPClient.get("http://a.test/")
+    [age] = (await HTTPClient.get("http://a.test/")).headers.get_list("age")
+    assert int(age) >= 7
+
+
 async def test_a_port_that_none_can_be_is_an_invalid_url():
     for url in ("http://localhost:99999/", "http://localhost:0/"):
         with pytest.raises(httpx2.InvalidURL, match="port"):

@@ -1,6 +1,7 @@
 """The httpx-shaped face: class methods on pooled clients, one pool per event loop."""
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import ClassVar, Unpack
@@ -130,8 +131,9 @@ class HTTPClient:
         history: list[httpx2.Response] = []
         try:
             while True:
+                started = time.monotonic()
                 reply = await _send(pool, hop, deadline, safe=options.get("safe", False))
-                response = Response(reply, hop.request, list(history))
+                response = Response(reply, hop.request, list(history), time.monotonic() - started)
                 following = None
                 if pool.policy.follow_redirects and 300 <= reply.status < 400:
                     left = pool.policy.max_redirects - len(history)

@@ -45,6 +45,12 @@ async def test_a_request_arrives_as_it_was_and_the_answer_comes_back_whole(wire:
     assert ("content-type", "application/json") in response.headers
 
 
+async def test_a_header_beyond_ascii_travels_as_utf8(wire: Wire, server: RunningServer):
+    response = await wire.send(WireRequest("GET", server.url + "/", (("x-one", "caf\xe9"),), b""), 5)
+    seen = httpx2.Response(200, content=response.body).json()
+    assert ["x-one", "caf\xe9".encode().decode("latin-1")] in seen["headers"]
+
+
 async def test_a_gzipped_body_is_decoded(wire: Wire, server: RunningServer):
     assert (await wire.send(get(server.url + "/gzip?1000"), 5)).body == b"y" * 1000
 
@@ -171,9 +177,18 @@ async def test_a_length_over_the_limit_of_a_body_that_does_not_come_is_no_failur
     assert (answer.status, answer.body) == (status, b"")
 
 
-async def test_a_malformed_request_is_refused_before_it_is_sent(wire: Wire, server: RunningServer):
+@pytest.mark.parametrize(
+    ("method", "header"),
+    [
+        ("GET", ("x", "a\r\nb: c")), ("GET", ("x", "a\0")), ("GET", ("x", "\ud800")), ("GET", ("", "a")),
+        ("GET", ("x y", "a")), ("GET", ("\xe9", "a")), ("GE T", ("x", "a")), ("\xc9", ("x", "a")), ("", ("x", "a")),
+    ],
+)  # fmt: skip
+async def test_a_malformed_request_is_refused_before_it_is_sent(
+    wire: Wire, server: RunningServer, method: str, header: tuple[str, str]
+):
     with pytest.raises(exceptions.LocalProtocolError) as caught:
-        await wire.send(WireRequest("GET", server.url + "/", (("x", "a\r\nb: c"),), b""), 5)
+        await wire.send(WireRequest(method, server.url + "/", (header,), b""), 5)
     assert caught.value.sent == "no"
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import httpx2
 
-from shelfwise.http.exceptions import HTTPClientError, ReadTimeout, from_httpx2
+from shelfwise.http.exceptions import HTTPClientError, LocalProtocolError, ReadTimeout, from_httpx2
 from shelfwise.http.messages import WireRequest, WireResponse
 from shelfwise.http.policy import MEBIBYTE
 from shelfwise.http.wire.base import Wire, WireUsage
@@ -71,20 +71,19 @@ class TransportWire(Wire):
         return WireResponse(response.status_code, headers, reader.finish(), response.http_version)
 
     def _outgoing(self, request: WireRequest, timeout_seconds: float) -> httpx2.Request:
-        outgoing = httpx2.Request(
-            request.method,
-            request.url,
-            headers=list(request.headers),
-            content=request.body or None,
-            extensions={
-                "timeout": {
-                    "connect": min(timeout_seconds, self._connect_timeout_seconds),
-                    "read": timeout_seconds,
-                    "write": timeout_seconds,
-                    "pool": timeout_seconds,
-                }
-            },
-        )
+        limits = dict.fromkeys(("read", "write", "pool"), timeout_seconds)
+        limits["connect"] = min(timeout_seconds, self._connect_timeout_seconds)
+        try:
+            request.method.encode("ascii")
+            outgoing = httpx2.Request(
+                request.method,
+                request.url,
+                headers=[(name.encode("ascii"), value.encode()) for name, value in request.headers],
+                content=request.body or None,
+                extensions={"timeout": limits},
+            )
+        except (UnicodeError, httpx2.InvalidURL) as error:
+            raise LocalProtocolError(str(error)) from error
         outgoing.headers.setdefault("accept-encoding", ACCEPT_ENCODING)
         return outgoing
 
