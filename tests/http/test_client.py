@@ -243,6 +243,16 @@ async def test_the_cache_is_off_by_default_and_keeps_users_apart_when_on():
     assert hit.headers["cache-status"].startswith("shelfwise; hit")
 
 
+@pytest.mark.parametrize("name", ["Authorization", "Cookie", "X-Api-Key", "Proxy-Authorization", "X-User"])
+async def test_whatever_header_says_who_asks_nobody_gets_anothers_cached_answer(name: str):
+    mocked(lambda request: httpx2.Response(200, text=repr(request.headers.multi_items())), Policy(cache=CachePolicy()))
+    texts = [
+        (await HTTPClient.get("http://a.test/", headers=headers)).text
+        for headers in ({name: "one"}, {name: "two"}, [(name, "one"), (name, "two")], [(name, "x"), (name, "two")], {})
+    ]
+    assert len(set(texts)) == 5
+
+
 async def test_the_documents_log_lines(server: RunningServer, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.DEBUG, "shelfwise.http")
     url = server.url + "/data"

@@ -265,6 +265,12 @@ async def test_a_safe_post_is_cached_by_its_body():
         assert reply.body == expected
 
 
+async def test_without_a_subject_calls_whose_headers_differ_get_each_their_own_answer():
+    setup = Setup(respond(200, b"a"), respond(200, b"b"))
+    calls = [await setup.get(headers={"X-Api-Key": key}) for key in "abab"]
+    assert [reply.body for reply in calls] == [b"a", b"b", b"a", b"b"]
+
+
 async def test_a_call_with_credentials_but_no_subject_is_never_cached():
     setup = Setup(respond(200, b"1"), respond(200, b"2"))
     bodies = [(await setup.get(headers={"Authorization": "Bearer t"})).body for _ in range(2)]

@@ -1,5 +1,6 @@
 """Which redirect is followed, and with what: pure rules, no I/O."""
 
+import re
 from collections.abc import Sequence
 from urllib.parse import urljoin
 
@@ -13,7 +14,9 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SEE_OTHER = 303
 _MAY_BECOME_GET = frozenset({301, 302})
 # What identifies the caller, or a request as one of a series, is nobody else's business.
-_OWN_ORIGIN_ONLY = frozenset({"authorization", "cookie", "x-tenant-id", "idempotency-key"})
+_OWN_ORIGIN_ONLY = re.compile(
+    r"auth|cookie|token|api-?key|secret|session|credential|^(x-tenant-id|idempotency-key)$"
+).search
 _OF_THE_BODY = frozenset({"content-type", "content-length", "content-encoding"})
 
 
@@ -36,7 +39,7 @@ def next_hop(
         raise TooManyRedirects("A redirect from https to http is not followed", sent="yes")
     dropped: frozenset[str] = frozenset()
     if before.origin != after.origin:
-        dropped = _OWN_ORIGIN_ONLY
+        dropped = frozenset(name for pair in request.headers if _OWN_ORIGIN_ONLY(name := pair[0].lower()))
     method, body = request.method, request.body
     if (status == _SEE_OTHER and method != "HEAD") or (status in _MAY_BECOME_GET and method == "POST"):
         method, body = "GET", b""

@@ -10,8 +10,9 @@ from urllib.parse import unquote
 import httpx2
 
 from shelfwise.http.exceptions import UnsupportedProtocol
-from shelfwise.http.messages import WireRequest
+from shelfwise.http.messages import WireRequest, header_value
 from shelfwise.http.routes import QueryParams, encode_query
+from shelfwise.http.strategies.cache import subject_of
 
 HeaderMapping = Mapping[str, str] | Sequence[tuple[str, str]]
 # The wire frames the message and names the host itself.
@@ -92,10 +93,9 @@ def build_request(method: str, url: str, options: RequestOptions) -> Addressed:
 
 def address(request: WireRequest, location: Location | None = None) -> Addressed:
     """``request`` with where it goes and whose it is."""
-    found = dict(request.headers)
-    subject = f"{found.get('authorization', '')}\n{found.get('cookie', '')}"
     where = location if location is not None else locate(request.url)
-    return Addressed(where, request, subject, found.get("x-tenant-id", ""))
+    partition = header_value(request.headers, "x-tenant-id") or ""
+    return Addressed(where, request, subject_of(request.headers), partition)
 
 
 @lru_cache(maxsize=1024)

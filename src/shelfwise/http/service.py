@@ -23,7 +23,7 @@ from shelfwise.http.policy import Policy
 from shelfwise.http.reply import Reply
 from shelfwise.http.routes import QueryParams, encode_query, expand_route, sorted_query
 from shelfwise.http.stats import ClientStats
-from shelfwise.http.strategies.cache import CacheKey, ResponseCache, directives, make_key
+from shelfwise.http.strategies.cache import CacheKey, ResponseCache, directives, make_key, subject_of
 from shelfwise.http.strategies.deadline import Clock, Deadline
 from shelfwise.http.strategies.retry import is_repeatable
 from shelfwise.http.wire import Wire, make_wire
@@ -258,7 +258,7 @@ class ServiceClient:
         if subject is None:
             if any(name.lower() in _CREDENTIAL_HEADERS for name, _ in headers):
                 return None, False
-            subject = b""
+            subject = subject_of(headers)
         control = directives([(name.lower(), value) for name, value in headers])
         if "no-store" in control:
             return None, False

@@ -16,6 +16,7 @@ _STORABLE_FOR_TTL = frozenset({200, 203})
 _STORABLE_BRIEFLY = frozenset({404, 410})
 _ENTRY_OVERHEAD_BYTES = 512
 _MAX_INVALIDATIONS = 4096
+_SAME_FOR_ALL = frozenset({"cache-control", "grpc-timeout", "pragma", "traceparent", "tracestate", "x-request-id"})
 
 
 class CacheKey(NamedTuple):
@@ -43,6 +44,14 @@ def make_key(
     raw = subject.encode() if isinstance(subject, str) else subject
     body_digest = blake2b(body, digest_size=16).digest() if body else b""
     return CacheKey(KEY_VERSION, partition, _subject_digest(raw), target, method, path, query, body_digest)
+
+
+def subject_of(headers: HeaderPairs) -> str:
+    """Who asks, as far as the headers tell: all of them but those that differ between equal requests.
+
+    Which header names the caller is known to the peer alone: it may be X-Api-Key as well as Authorization.
+    """
+    return repr([pair for pair in headers if pair[0].lower() not in _SAME_FOR_ALL])
 
 
 @lru_cache(maxsize=1024)
