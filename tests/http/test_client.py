@@ -1,11 +1,13 @@
 """The document's HTTPClient against real servers."""
 
 import asyncio
+import gc
 import json
 import logging
 import os
 import subprocess
 import sys
+import weakref
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -305,6 +307,18 @@ def test_each_event_loop_has_its_own_connections():
 
     HTTPClient.configure(hooks=NoHooks())
     assert [asyncio.run(once()) for _ in range(2)] == [200, 200]
+
+
+def test_a_closed_event_loop_and_its_connections_are_let_go_of_when_the_next_one_begins():
+    async def once() -> "weakref.ref[asyncio.AbstractEventLoop]":
+        async with running(echo_app) as server:
+            await HTTPClient.get(url=server.url + "/")
+        return weakref.ref(asyncio.get_running_loop())
+
+    first = asyncio.run(once())
+    asyncio.run(once())
+    gc.collect()
+    assert first() is None
 
 
 async def test_a_proxy_in_the_environment_is_not_used(server: RunningServer):

@@ -164,6 +164,9 @@ class HTTPClient:
         loop = asyncio.get_running_loop()
         pool = cls._pools.get(loop)
         if pool is None:
+            # A wire knows its loop, so the pools of closed loops would keep themselves alive.
+            for closed in [other for other in list(cls._pools) if other.is_closed()]:
+                del cls._pools[closed]
             hooks = cls._hooks if cls._hooks is not None else LogHooks()
             tracing = cls._tracing if cls._tracing is not None else OpenTelemetryTracing()
             pool = cls._pools[loop] = _Pool(cls._policy, cls._wire_factory(cls._policy), hooks, tracing)
