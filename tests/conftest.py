@@ -1,5 +1,6 @@
 """Fixtures for every test: real databases on both back ends."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,5 +25,6 @@ def databases(request: pytest.FixtureRequest, tmp_path: Path) -> PrivatePostgres
 @pytest.fixture(scope="session", autouse=True)
 def _no_templates_left() -> Iterator[None]:
     yield
-    for path in Path(tempfile.gettempdir()).glob("shelfwise-template-*"):
+    # Only this run's: another may be using its own.
+    for path in Path(tempfile.gettempdir()).glob(f"shelfwise-template-{os.getpid()}-*"):
         path.unlink(missing_ok=True)
