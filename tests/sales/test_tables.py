@@ -1,6 +1,9 @@
 """The schema on both databases."""
 
-from shelfwise.platform.migrate import current_revision, drift, head_revision
+import pytest
+
+from fixtures.databases import tables_without_forced_row_level_security
+from shelfwise.platform.migrate import VERSION_TABLE, current_revision, drift, head_revision
 from shelfwise.sales.tables import METADATA, MIGRATIONS
 
 
@@ -16,3 +19,10 @@ def test_every_key_leads_with_the_tenant_but_the_outboxs_own():
         leading = {key.name: next(iter(key.columns)).name for key in keys if key.name != "ix_outbox_pending"}
         if table.name != "outbox":
             assert set(leading.values()) == {"tenant_id"}, table.name
+
+
+async def test_row_level_security_is_forced_on_every_table_with_a_tenant(databases):
+    urls = await databases.fresh(MIGRATIONS)
+    if urls.database.startswith("sqlite"):
+        pytest.skip("row-level security is PostgreSQL's")
+    assert await tables_without_forced_row_level_security(urls.owner, MIGRATIONS.service) == {VERSION_TABLE}
