@@ -70,6 +70,17 @@ def test_age_counts_from_the_origin():
     assert entry.age_seconds(3) == 8
 
 
+def test_a_peer_that_varies_now_on_this_and_now_on_that_costs_no_other_answer_its_place():
+    store, vary = cache(), [("vary", "accept-language")]
+    store.put(key(), [("accept-language", "fr")], respond(body=b"fr", headers=vary), 0)
+    store.put(key(), [("accept-language", "de")], respond(body=b"any"), 0)
+    found = [store.get(key(), [("accept-language", language)], 1) for language in ("de", "fr")]
+    assert [entry and entry.response.body for entry in found] == [b"any", b"any"]
+    store.put(key(), [("accept-language", "de")], respond(body=b"de", headers=vary), 0)
+    found = [store.get(key(), [("accept-language", language)], 1) for language in ("de", "fr")]
+    assert [entry and entry.response.body for entry in found] == [b"de", b"fr"]
+
+
 def test_vary_keeps_answers_apart_and_a_star_keeps_none():
     store = cache()
     vary = [("vary", "Accept-Language")]

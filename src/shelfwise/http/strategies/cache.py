@@ -35,7 +35,8 @@ class CacheKey(NamedTuple):
     body: bytes
 
 
-_FullKey = tuple[CacheKey, tuple[str, ...]]
+# What the answer varies on is part of it: an answer that varies otherwise stands beside the ones before it.
+_FullKey = tuple[CacheKey, tuple[str, ...], tuple[str, ...]]
 
 
 def make_key(
@@ -205,7 +206,7 @@ class ResponseCache:
         vary = self._vary.get(key)
         if vary is None:
             return None
-        full_key = (key, vary_values(vary[0], request_headers))
+        full_key = (key, vary[0], vary_values(vary[0], request_headers))
         entry = self._entries.get(full_key)
         if entry is None:
             return None
@@ -241,10 +242,7 @@ class ResponseCache:
             return False
         if since is not None and self._invalidations.any_since(since, key.partition, entry.tags):
             return False
-        known = self._vary.get(key)
-        if known is not None and known[0] != entry.vary:
-            self._drop_key(key)
-        full_key = (key, vary_values(entry.vary, request_headers))
+        full_key = (key, entry.vary, vary_values(entry.vary, request_headers))
         self._drop(full_key)
         self._entries[full_key] = entry
         self._vary[key] = (entry.vary, self._vary.get(key, ((), 0))[1] + 1)
@@ -268,10 +266,6 @@ class ResponseCache:
         self._vary.clear()
         self._by_tag.clear()
         self.bytes = 0
-
-    def _drop_key(self, key: CacheKey) -> None:
-        for full_key in [k for k in self._entries if k[0] == key]:
-            self._drop(full_key)
 
     def _drop(self, full_key: _FullKey) -> None:
         entry = self._entries.pop(full_key, None)
