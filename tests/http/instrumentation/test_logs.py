@@ -25,6 +25,18 @@ def test_each_event_is_one_line_at_its_level(caplog: pytest.LogCaptureFixture):
     ]
 
 
+def test_no_line_shows_a_credential_of_the_query(caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.DEBUG, "shelfwise.http")
+    call, hooks = CallInfo("sales", "GET", "http://sales/p?days=30&api_key=hush"), LogHooks()
+    hooks.started(call)
+    hooks.retrying(call, Retry("network", 0.05))
+    hooks.hedging(call)
+    hooks.finished(call, 200, 0.01, 2, "miss")
+    hooks.failed(call, HTTPClientError("Connection refused"), 0.01)
+    assert len(caplog.records) == 5
+    assert all("days=30&api_key=REDACTED" in record.getMessage() for record in caplog.records)
+
+
 def test_nothing_is_formatted_when_nobody_listens(caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.INFO, "shelfwise.http")
     LogHooks().started(CALL)

@@ -29,7 +29,7 @@ from shelfwise.http import (
     WireResponse,
     exceptions,
 )
-from shelfwise.http.instrumentation.opentelemetry import without_secrets
+from shelfwise.http.instrumentation.secrets import without_secrets
 from shelfwise.http.testing import FakeClock, ScriptedWire, respond
 
 NO_CACHE = Policy(cache=CachePolicy(enabled=False)).for_service()

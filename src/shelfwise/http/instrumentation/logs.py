@@ -7,6 +7,7 @@ from typing import Protocol
 
 from shelfwise.http.exceptions import HTTPClientError
 from shelfwise.http.instrumentation.hooks import CacheStatus, CallInfo, NoHooks
+from shelfwise.http.instrumentation.secrets import without_secrets
 from shelfwise.http.strategies.breaker import BreakerState
 from shelfwise.http.strategies.retry import Retry
 
@@ -28,7 +29,7 @@ class LogHooks(NoHooks):
 
     The default logger is the standard library's ``shelfwise.http``, which structlog's standard-library bridge
     hears too; pass ``structlog.get_logger("shelfwise.http")`` to write through structlog alone. Neither headers
-    nor bodies are ever written.
+    nor bodies are ever written, nor the values of query parameters that are named after a credential.
     """
 
     def __init__(self, logger: StructuredLogger | None = None) -> None:
@@ -38,7 +39,7 @@ class LogHooks(NoHooks):
 
     def started(self, call: CallInfo) -> None:
         if self._wants_debug():
-            self._logger.debug(f"{call.method} request to {call.url}")
+            self._logger.debug(f"{call.method} request to {without_secrets(call.url)}")
 
     def finished(
         self,
@@ -49,20 +50,19 @@ class LogHooks(NoHooks):
         cache: CacheStatus,  # noqa: ARG002
     ) -> None:
         if self._wants_debug():
-            self._logger.debug(f"{call.method} {call.url} - Status: {status}")
+            self._logger.debug(f"{call.method} {without_secrets(call.url)} - Status: {status}")
 
     def failed(self, call: CallInfo, error: HTTPClientError, seconds: float) -> None:  # noqa: ARG002
-        self._logger.error(f"{call.method} request failed: {call.url} - {error}")
+        self._logger.error(f"{call.method} request failed: {without_secrets(call.url)} - {error}")
 
     def retrying(self, call: CallInfo, retry: Retry) -> None:
         if self._wants_debug():
-            self._logger.debug(
-                f"{call.method} {call.url} - Retry after {retry.retry_class} in {retry.delay_seconds:.3f} s"
-            )
+            why = f"Retry after {retry.retry_class} in {retry.delay_seconds:.3f} s"
+            self._logger.debug(f"{call.method} {without_secrets(call.url)} - {why}")
 
     def hedging(self, call: CallInfo) -> None:
         if self._wants_debug():
-            self._logger.debug(f"{call.method} {call.url} - Hedged at another instance")
+            self._logger.debug(f"{call.method} {without_secrets(call.url)} - Hedged at another instance")
 
     def breaker_changed(self, target: str, instance: str, state: BreakerState) -> None:
         self._logger.warning(f"Breaker of {target} at {instance} is {state}")

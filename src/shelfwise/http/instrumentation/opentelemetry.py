@@ -6,7 +6,6 @@ spans (stable since 1.23).
 """
 
 import asyncio
-import re
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -17,15 +16,11 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from shelfwise.http.exceptions import HTTPClientError
 from shelfwise.http.instrumentation.hooks import KNOWN_METHODS, CallInfo
+from shelfwise.http.instrumentation.secrets import without_secrets
 from shelfwise.http.instrumentation.tracing import AttemptSpan, CallSpan
 
 TRACER_NAME = "shelfwise.http"
 Attributes = dict[str, str | int]
-_SECRET_VALUE = re.compile(
-    r"([?&](?:[^=&#]*(?:token|secret|passw|api[-_]?key|access[-_]?key|signature|credential|session|authori[sz])[^=&#]*"
-    r"|auth|code|jwt|key|sig)=)[^&#]*",
-    re.IGNORECASE,
-)
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -184,11 +179,6 @@ def _headers(propagator: TextMapPropagator, context: Context) -> list[tuple[str,
     headers: list[tuple[str, str]] = []
     propagator.inject(headers, context, _PAIRS)
     return headers
-
-
-def without_secrets(url: str) -> str:
-    """``url`` with REDACTED for the value of each query parameter whose name speaks of a credential."""
-    return _SECRET_VALUE.sub(r"\1REDACTED", url) if "?" in url else url
 
 
 def path_and_query(url: str) -> str:
