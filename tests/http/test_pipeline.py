@@ -7,12 +7,15 @@ from random import Random
 import pytest
 
 from shelfwise.http import (
+    AttemptSpan,
     BreakerOpen,
     BudgetExhausted,
     CacheInfo,
     CachePolicy,
+    CallInfo,
     Deadline,
     DeadlineExceeded,
+    HTTPClientError,
     NoHooks,
     Policy,
     Reply,
@@ -392,3 +395,24 @@ async def test_hooks_hear_of_the_call_its_retries_and_the_breaker():
 
 def test_an_answer_of_the_network_is_not_stale():
     assert not CacheInfo("miss", 0.0, None, 0.0, None).is_stale
+
+
+async def test_tracing_that_fails_leaves_no_attempt_counted_as_under_way():
+    class Failing:
+        def attempt(self, address: str, resend_count: int) -> AttemptSpan:
+            raise RuntimeError(f"{address} {resend_count}")
+
+        def answered(self, status: int, cache: str) -> None: ...
+
+        def failed(self, error: HTTPClientError) -> None: ...
+
+        def cancelled(self) -> None: ...
+
+    class Tracer:
+        def started(self, _call: CallInfo) -> Failing:
+            return Failing()
+
+    async with ServiceClient("http://sales", wire=ScriptedWire([]), hooks=NoHooks(), tracing=Tracer()) as client:
+        with pytest.raises(RuntimeError, match="sales"):
+            await client.call("POST", "/p")
+        assert [instance["pending"] for instance in client.stats()["instances"]] == [0]

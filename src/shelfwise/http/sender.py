@@ -93,8 +93,10 @@ class Sender:
             self._release(pick, "ignored", started, 0.0)
             raise DeadlineExceeded("The deadline passed before the attempt began", reason="deadline")
         self._counters.attempts += 1
-        span = None if call.span is None else call.span.attempt(instance.address)
+        span: AttemptSpan | None = None
         try:
+            if call.span is not None:
+                span = call.span.attempt(instance.address)
             response = await self._wire.send(self._addressed(call, instance, timeout, span), timeout)
         except HTTPClientError as error:
             if span is not None:
