@@ -40,9 +40,9 @@ class Answer(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How one attempt ended: with a response or an error. Neither: every breaker refused, and nothing was sent."""
+    """How one attempt ended: with a response or an error."""
 
-    instance: Instance | None
+    instance: Instance
     response: WireResponse | None
     error: HTTPClientError | None
 
@@ -50,6 +50,3 @@ class Outcome(NamedTuple):
     def is_good(self) -> bool:
         """Whether nothing is to be mended by another attempt."""
         return self.response is not None and self.response.status < 500 and self.response.status != 429
-
-
-REFUSED = Outcome(None, None, None)
