@@ -7,15 +7,12 @@ from random import Random
 import pytest
 
 from shelfwise.http import (
-    AttemptSpan,
     BreakerOpen,
     BudgetExhausted,
     CacheInfo,
     CachePolicy,
-    CallInfo,
     Deadline,
     DeadlineExceeded,
-    HTTPClientError,
     NoHooks,
     Policy,
     Reply,
@@ -268,12 +265,6 @@ async def test_a_safe_post_is_cached_by_its_body():
         assert reply.body == expected
 
 
-async def test_without_a_subject_calls_whose_headers_differ_get_each_their_own_answer():
-    setup = Setup(respond(200, b"a"), respond(200, b"b"))
-    calls = [await setup.get(headers={"X-Api-Key": key}) for key in "abab"]
-    assert [reply.body for reply in calls] == [b"a", b"b", b"a", b"b"]
-
-
 async def test_a_call_with_credentials_but_no_subject_is_never_cached():
     setup = Setup(respond(200, b"1"), respond(200, b"2"))
     bodies = [(await setup.get(headers={"Authorization": "Bearer t"})).body for _ in range(2)]
@@ -395,24 +386,3 @@ async def test_hooks_hear_of_the_call_its_retries_and_the_breaker():
 
 def test_an_answer_of_the_network_is_not_stale():
     assert not CacheInfo("miss", 0.0, None, 0.0, None).is_stale
-
-
-async def test_tracing_that_fails_leaves_no_attempt_counted_as_under_way():
-    class Failing:
-        def attempt(self, address: str, resend_count: int) -> AttemptSpan:
-            raise RuntimeError(f"{address} {resend_count}")
-
-        def answered(self, status: int, cache: str) -> None: ...
-
-        def failed(self, error: HTTPClientError) -> None: ...
-
-        def cancelled(self) -> None: ...
-
-    class Tracer:
-        def started(self, _call: CallInfo) -> Failing:
-            return Failing()
-
-    async with ServiceClient("http://sales", wire=ScriptedWire([]), hooks=NoHooks(), tracing=Tracer()) as client:
-        with pytest.raises(RuntimeError, match="sales"):
-            await client.call("POST", "/p")
-        assert [instance["pending"] for instance in client.stats()["instances"]] == [0]

@@ -48,7 +48,7 @@ from shelfwise.http.strategies.cache import ResponseCache
 from shelfwise.http.strategies.deadline import Clock
 from shelfwise.http.strategies.limiter import RateLimiter
 from shelfwise.http.strategies.retry import Cooldown, Retry, RetryState, parse_retry_after
-from shelfwise.http.strategies.throttle import Throttle
+from shelfwise.http.strategies.throttle import TargetThrottle
 from shelfwise.http.wire.base import Wire
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Pipeline:
         self.instances = InstanceSet(addresses, policy, uniform, clock)
         self.counters = Counters()
         self.cache = ResponseCache(policy.cache_or_off, uniform)
-        self.throttle = Throttle(policy.throttle, uniform)
+        self.throttle = TargetThrottle(policy.throttle, uniform)
         self.budget = RetryBudget(policy.budget)
         self._uniform = uniform
         self._cooldown = Cooldown(policy.retry.max_cooldown_seconds)
@@ -131,7 +131,7 @@ class Pipeline:
         if self._policy.limiter.rate_per_second is not None:
             await self._wait_for_turn(call)
         now = self._clock()
-        if not self.throttle.admit(now):
+        if not self.throttle.admit(now, call.partition):
             self.counters.refused += 1
             raise RateLimited(f"{self._target} says that it is overloaded", reason="limiter")
         self.counters.calls += 1

@@ -93,6 +93,7 @@ class LimiterPolicy:
 class ThrottlePolicy:
     """How calls are refused before they burden a peer that answers "too much" (429, 503, REFUSED_STREAM).
 
+    429 is about who calls: only calls of the same partition are refused for it.
     Refused are at most ``max_rejection`` of the calls (0: none ever), and none while the window holds less than
     ``minimum_answers``.
     """

@@ -26,13 +26,13 @@ from shelfwise.http.stats import Counters
 from shelfwise.http.strategies.breaker import Outcome as Verdict
 from shelfwise.http.strategies.breaker import outcome_of
 from shelfwise.http.strategies.deadline import Clock, grpc_timeout
-from shelfwise.http.strategies.throttle import Throttle
+from shelfwise.http.strategies.throttle import TargetThrottle
 from shelfwise.http.wire.base import Wire
 
 _BLAMELESS = (LocalProtocolError, UnsupportedProtocol, PoolTimeout, DecodingError, ResponseTooLarge)
 _BREAKS = (ReadError, WriteError, RemoteProtocolError)
 _TIMEOUTS = (ConnectTimeout, ReadTimeout, WriteTimeout, PoolTimeout)
-_OVERLOADED = frozenset({429, 503})
+_TOO_MANY_REQUESTS, _UNAVAILABLE = 429, 503
 #: A timer that rings so much too late was held up, and every call under way with it.
 _LATE_SECONDS = 0.1
 
@@ -49,7 +49,7 @@ class Sender:
         wire: Wire,
         hooks: Hooks,
         counters: Counters,
-        throttle: Throttle,
+        throttle: TargetThrottle,
         clock: Clock,
     ) -> None:
         self.instances = instances
@@ -146,14 +146,17 @@ class Sender:
         now = self._clock()
         elapsed = now - started
         status = response.status
-        overloaded = status in _OVERLOADED
         self.instances.answered(pick.instance, now, elapsed)
-        self._throttle.answered(now, overloaded=overloaded)
+        if status == _TOO_MANY_REQUESTS:
+            self._throttle.told_too_many(now, call.partition)
+        else:
+            self._throttle.answered(now, call.partition, overloaded=status == _UNAVAILABLE)
         slow = elapsed > self._slow_fraction * timeout
+        dropped = status in {_TOO_MANY_REQUESTS, _UNAVAILABLE}
         verdict = outcome_of(status)
         if status == 504 and _is_hurried(call, timeout):
             verdict, slow = "ignored", False
-        self._release(pick, verdict, now, elapsed, slow=slow, dropped=overloaded)
+        self._release(pick, verdict, now, elapsed, slow=slow, dropped=dropped)
 
     def _failed(
         self, call: Call, pick: Pick, error: HTTPClientError, started: float, timeout: float
@@ -163,7 +166,7 @@ class Sender:
         verdict = _verdict(error, call, timeout, now - started)
         refused = isinstance(error, RemoteProtocolError) and error.sent == "no"
         if refused:
-            self._throttle.answered(now, overloaded=True)
+            self._throttle.answered(now, call.partition, overloaded=True)
         elif isinstance(error, _BREAKS) and not pick.instance.broke(started, now):
             verdict = "ignored"
         # A failure weighs as much as waiting in vain, however quickly it came.

@@ -17,9 +17,12 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased,
 from opentelemetry.trace import SpanKind, StatusCode
 
 from shelfwise.http import (
+    AttemptSpan,
     BreakerOpen,
     CachePolicy,
+    CallInfo,
     HTTPClient,
+    HTTPClientError,
     NoHooks,
     NoTracing,
     OpenTelemetryTracing,
@@ -291,3 +294,24 @@ def test_no_secret_of_a_query_is_written_and_everything_else_is(secrets, harmles
     written = without_secrets("http://sales/p?" + "&".join(f"{name}={value}" for name, value in pairs))
     expected = [(name, "REDACTED" if value.startswith("hush") else value) for name, value in pairs]
     assert urlsplit(written).query == "&".join(f"{name}={value}" for name, value in expected)
+
+
+async def test_tracing_that_fails_leaves_no_attempt_counted_as_under_way():
+    class Failing:
+        def attempt(self, address: str, resend_count: int) -> AttemptSpan:
+            raise RuntimeError(f"{address} {resend_count}")
+
+        def answered(self, status: int, cache: str) -> None: ...
+
+        def failed(self, error: HTTPClientError) -> None: ...
+
+        def cancelled(self) -> None: ...
+
+    class Tracer:
+        def started(self, _call: CallInfo) -> Failing:
+            return Failing()
+
+    async with ServiceClient("http://sales", wire=ScriptedWire([]), hooks=NoHooks(), tracing=Tracer()) as client:
+        with pytest.raises(RuntimeError, match="sales"):
+            await client.call("POST", "/p")
+        assert [instance["pending"] for instance in client.stats()["instances"]] == [0]

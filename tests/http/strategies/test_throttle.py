@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shelfwise.http import BreakerPolicy, ThrottlePolicy
 from shelfwise.http.strategies.breaker import Breaker, Outcome
-from shelfwise.http.strategies.throttle import Throttle
+from shelfwise.http.strategies.throttle import TargetThrottle, Throttle
 
 POLICY = ThrottlePolicy()
 # (what the breaker takes it for, whether the throttle counts it and how): the ways in which a call fails.
@@ -231,3 +231,38 @@ def test_the_probability_is_that_of_the_windows_answers(answers: list[tuple[floa
         accepts = sum(bucket[2] for bucket in fresh)
         requests = accepts + sum(bucket[1] for bucket in fresh)
         assert machine.rejection_probability(now) == pytest.approx(max(0.0, (requests - 2 * accepts) / (requests + 1)))
+
+
+def test_a_partition_that_is_told_429_has_its_own_calls_refused_and_nobody_elses():
+    machine = TargetThrottle(POLICY, lambda: 0.0)
+    for _ in range(1000):
+        machine.told_too_many(0, "noisy")
+    assert machine.admit(0, "noisy")  # the one attempt of this second
+    assert not machine.admit(0, "noisy")
+    assert all(machine.admit(0, "quiet") for _ in range(100))
+    assert machine.rejection_probability(0) == 0.9
+
+
+def test_an_overloaded_peer_has_the_calls_of_all_partitions_refused():
+    machine = TargetThrottle(POLICY, lambda: 0.0)
+    for _ in range(1000):
+        machine.answered(0, "one", overloaded=True)
+    assert sum(machine.admit(0, partition) for partition in ("one", "two", "three")) == 1
+
+
+def test_a_partition_whose_calls_are_answered_again_is_refused_no_more():
+    machine = TargetThrottle(POLICY, lambda: 0.0)
+    for _ in range(20):
+        machine.told_too_many(0, "noisy")
+    for second in range(1, 20):
+        machine.answered(second, "noisy", overloaded=False)
+    assert machine.rejection_probability(20) == 0
+
+
+def test_the_partitions_that_are_known_are_bounded():
+    machine = TargetThrottle(POLICY, lambda: 0.0)
+    for number in range(3000):
+        for _ in range(20):
+            machine.told_too_many(0, str(number))
+    assert all(machine.admit(0, "0") for _ in range(10))
+    assert [machine.admit(0, "2999") for _ in range(2)] == [True, False]

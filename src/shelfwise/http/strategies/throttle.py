@@ -7,6 +7,7 @@ The probability of a refusal is that of Beyer et al., "Site Reliability Engineer
 Only answers are requests here: a timeout or a refused connection says nothing of load and is the breaker's matter.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable
 
 from shelfwise.http.policy import ThrottlePolicy
@@ -18,10 +19,57 @@ _ATTEMPT_EVERY_SECONDS = 1.0
 #: After so long without an answer that says overload, half of what is remembered of overload is forgotten, and again.
 _FORGET_HALF_AFTER_SECONDS = 1.0
 _ACCEPTED, _OVERLOADED = range(2)
+_MAX_PARTITIONS = 1024
+
+
+class TargetThrottle:
+    """A throttle for all calls to a target, and one more for each partition that was told 429.
+
+    503 and REFUSED_STREAM speak of the peer. 429 speaks of who calls: were it counted for all, one partition that calls
+    too often would have the calls of the others refused. Of the partitions the latest 1,024 that heard it are known.
+    """
+
+    def __init__(self, policy: ThrottlePolicy, uniform: Callable[[], float]) -> None:
+        self._policy = policy
+        self._uniform = uniform
+        self._whole = Throttle(policy, uniform)
+        self._own: OrderedDict[str, Throttle] = OrderedDict()
+
+    def admit(self, now: float, partition: str) -> bool:
+        """Whether to make the call; False: refuse it here."""
+        own = self._own.get(partition)
+        return (own is None or own.admit(now)) and self._whole.admit(now)
+
+    def answered(self, now: float, partition: str, *, overloaded: bool) -> None:
+        """The peer answered, with 503 or REFUSED_STREAM (``overloaded``) or with anything else but 429."""
+        self._whole.answered(now, overloaded=overloaded)
+        own = self._own.get(partition)
+        if own is not None and not overloaded:
+            own.answered(now, overloaded=False)
+
+    def told_too_many(self, now: float, partition: str) -> None:
+        """The peer answered with 429."""
+        own = self._own.get(partition)
+        if own is None:
+            own = self._own[partition] = Throttle(self._policy, self._uniform)
+            if len(self._own) > _MAX_PARTITIONS:
+                self._own.popitem(last=False)
+        else:
+            self._own.move_to_end(partition)
+        own.answered(now, overloaded=True)
+
+    def clear(self) -> None:
+        """Forget everything: the peer has shown that it is well, as a half-open breaker's probe does."""
+        self._whole.clear()
+        self._own.clear()
+
+    def rejection_probability(self, now: float) -> float:
+        """The share of calls refused at this moment, from 0 to 1, for the partition of whom most are."""
+        return max(throttle.rejection_probability(now) for throttle in (self._whole, *self._own.values()))
 
 
 class Throttle:
-    """A target's answers of the last window, and whether the next call is let through.
+    """The answers of the last window, and whether the next call is let through.
 
     Calls refused here are not requests, so a peer that takes ``a`` of ``r`` calls a second is asked ``sqrt(K * a * r)``
     times. The formula alone lets a peer that has recovered wait: after two minutes of 429s it takes 25 s until 95 %
@@ -48,7 +96,7 @@ class Throttle:
         return False
 
     def answered(self, now: float, *, overloaded: bool) -> None:
-        """The peer answered, with 429, 503 or REFUSED_STREAM (``overloaded``) or with anything else."""
+        """The peer answered, saying overload or anything else."""
         self._window.add(now, _OVERLOADED if overloaded else _ACCEPTED)
         if overloaded:
             self._forget_half_at = now + _FORGET_HALF_AFTER_SECONDS
