@@ -1,6 +1,7 @@
 """What only the Rust wire does: it negotiates, bounds HTTP/1.1 itself, and says what it holds."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -232,3 +233,34 @@ async def test_connections_that_cannot_be_counted_are_none(server: RunningServer
     monkeypatch.setattr(psutil.Process, "net_connections", refuse)
     assert wire.usage().connections is None
     await wire.aclose()
+
+
+@pytest.mark.parametrize(("calls_before", "told"), [(0, "200"), (1, "ConnectError: The process was forked")])
+async def test_a_process_forked_after_the_first_call_is_told_so_and_one_forked_before_it_works(
+    server: RunningServer, calls_before: int, told: str
+):
+    script = """
+import asyncio, os, sys
+from shelfwise.http import HTTPClientError, Policy, RustWire, WireRequest
+
+def call(wire):
+    async def send():
+        return (await wire.send(WireRequest("GET", sys.argv[1], (), b""), 5)).status
+    try:
+        return asyncio.run(send())
+    except HTTPClientError as error:
+        return f"{type(error).__name__}: {error}"
+
+wire = RustWire(Policy())
+for _ in range(int(sys.argv[2])):
+    call(wire)
+if os.fork() == 0:
+    print(call(wire), flush=True)
+    os._exit(0)
+os.wait()
+"""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, server.url + "/", str(calls_before), stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    assert output.decode().startswith(told)

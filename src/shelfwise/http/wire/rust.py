@@ -2,12 +2,14 @@
 
 import asyncio
 import atexit
+import os
 import time
 from urllib.parse import urlsplit
 
 import pyqwest
 
 from shelfwise.http.exceptions import (
+    ConnectError,
     ConnectTimeout,
     HTTPClientError,
     PoolTimeout,
@@ -44,6 +46,24 @@ def _settle_at_exit() -> None:
     time.sleep(_SETTLE_SECONDS)
 
 
+class _Runtime:
+    """The Rust client's threads, of which there is one set in a process, and none in one that was forked from it."""
+
+    begun = False
+    lost = False
+
+    @classmethod
+    def begin(cls) -> None:
+        if not cls.begun:
+            cls.begun = True
+            atexit.register(_settle_at_exit)
+            os.register_at_fork(after_in_child=cls._forked)
+
+    @classmethod
+    def _forked(cls) -> None:
+        cls.lost = True
+
+
 class _LoopState:
     """What belongs to one event loop: the slots of HTTP/1.1, and the responses that linger.
 
@@ -78,8 +98,6 @@ class RustWire(Wire):
     which the one that broke off had understood the request: so only what is idempotent is tried in this way, and
     for any other method the peer is asked first.
     """
-
-    _exit_hook_set = False
 
     def __init__(self, policy: Policy | None = None) -> None:
         self._policy = policy or Policy()
@@ -214,6 +232,8 @@ class RustWire(Wire):
 
     def _transport(self, kind: str) -> pyqwest.HTTPTransport:
         """The transport whose turn it is: each has one HTTP/2 connection to an origin."""
+        if _Runtime.lost:  # nobody would ever answer
+            raise ConnectError("The process was forked after its first call: fork before it, or set wire to httpx2")
         count = self._policy.connections_per_instance
         turn = 0
         if count > 1 and kind != "h1":
@@ -224,9 +244,7 @@ class RustWire(Wire):
         return transport
 
     def _build_transport(self, kind: str) -> pyqwest.HTTPTransport:
-        if not RustWire._exit_hook_set:
-            RustWire._exit_hook_set = True
-            atexit.register(_settle_at_exit)
+        _Runtime.begin()
         policy = self._policy
         version = {"h1": pyqwest.HTTPVersion.HTTP1, "h2": pyqwest.HTTPVersion.HTTP2}.get(kind)
         if kind == "tls" and policy.http2 != "auto":
