@@ -81,6 +81,27 @@ def test_a_peer_that_varies_now_on_this_and_now_on_that_costs_no_other_answer_it
     assert [entry and entry.response.body for entry in found] == [b"de", b"fr"]
 
 
+def test_without_max_age_an_answer_is_fresh_until_it_expires():
+    date = "Thu, 01 Jan 2026 12:00:00 GMT"
+    assert fresh_seconds(date=date, expires="Thu, 01 Jan 2026 12:01:00 GMT") == 60
+    assert fresh_seconds(date=date, expires="Thu, 01 Jan 2026 12:01:00 GMT", age="20") == 40
+    assert fresh_seconds(date=date, expires="Thu, 01 Jan 2026 12:01:00 GMT", cache_control="max-age=5") == 5
+    for expires in ("0", "-1", "Thu, 01 Jan 1970 00:00:00 GMT", "Thu, 01 Jan 99999999999 00:00:00 GMT", ""):
+        assert fresh_seconds(date=date, expires=expires) == 0
+    assert fresh_seconds(expires="Thu, 01 Jan 2026 12:01:00 GMT") == 0
+
+
+@pytest.mark.parametrize(
+    "headers", [[("cache-control", "max-age=0")], [("expires", "0")], [("cache-control", "max-age=x")]]
+)
+def test_what_is_never_fresh_is_not_used_before_the_peer_is_asked(headers: list[tuple[str, str]]):
+    store = cache()
+    store.put(key(), (), respond(headers=headers), 0)
+    entry = store.get(key(), (), 0)
+    assert entry is not None
+    assert entry.freshness(0) == "error_only"
+
+
 def test_vary_keeps_answers_apart_and_a_star_keeps_none():
     store = cache()
     vary = [("vary", "Accept-Language")]

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Generic, Literal, NamedTuple, TypeVar
@@ -155,9 +156,13 @@ def lifetime_of(response: WireResponse, policy: CachePolicy, uniform: Callable[[
     age = _seconds(header_value(response.headers, "age"), 0.0)
     if "max-age" in control:
         fresh = _seconds(control["max-age"], 0.0) - age
+    elif (expires := header_value(response.headers, "expires")) is not None:
+        fresh = _seconds_between(header_value(response.headers, "date"), expires) - age
     else:
         fresh = default * (1.0 + policy.ttl_jitter * (2.0 * uniform() - 1.0))
-    revalidate = _seconds(control.get("stale-while-revalidate"), policy.stale_while_revalidate_seconds)
+    # What the peer gives no time at all is not to be used before it is asked, unless it says so.
+    usual = policy.stale_while_revalidate_seconds if fresh > 0 else 0.0
+    revalidate = _seconds(control.get("stale-while-revalidate"), usual)
     error = _seconds(control.get("stale-if-error"), policy.stale_if_error_seconds)
     if "must-revalidate" in control:
         revalidate = error = 0.0
@@ -332,3 +337,11 @@ def _seconds(value: str | None, default: float) -> float:
     if value is None or not (value.isascii() and value.isdigit()):
         return default
     return min(float(value), 2.0**31)
+
+
+def _seconds_between(date: str | None, expires: str) -> float:
+    """How long after ``date`` an answer expires; 0 where one of them is no date, as in ``Expires: 0``."""
+    try:
+        return (parsedate_to_datetime(expires) - parsedate_to_datetime(date or "")).total_seconds()
+    except (ValueError, OverflowError, TypeError):  # the last for one date with and one without a zone
+        return 0.0
