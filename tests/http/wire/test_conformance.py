@@ -1,7 +1,9 @@
 """What every wire is held to in each of its protocols, against a real server and raw sockets that misbehave."""
 
 import asyncio
+import secrets
 import socket
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -190,6 +192,13 @@ async def test_a_malformed_request_is_refused_before_it_is_sent(
     with pytest.raises(exceptions.LocalProtocolError) as caught:
         await wire.send(WireRequest(method, server.url + "/", (header,), b""), 5)
     assert caught.value.sent == "no"
+
+
+async def test_a_token_with_a_line_break_is_shown_by_no_failure(wire: Wire, server: RunningServer):
+    token = secrets.token_hex(8)
+    with pytest.raises(exceptions.LocalProtocolError, match="header value") as caught:
+        await wire.send(get(server.url + "/", authorization=f"Bearer {token}\n"), 5)
+    assert token not in "".join(traceback.format_exception(caught.value))
 
 
 async def test_another_scheme_is_refused(wire: Wire):

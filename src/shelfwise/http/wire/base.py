@@ -1,12 +1,14 @@
 """The seam between the pipeline and whatever puts bytes on a network."""
 
 import asyncio
+import re
 from collections.abc import Awaitable
 from typing import NamedTuple, Protocol, TypeVar
 
 from shelfwise.http.messages import WireRequest, WireResponse
 
 T = TypeVar("T")
+_HEADER_VALUE = re.compile(r"(header value\b).*", re.IGNORECASE | re.DOTALL)
 
 
 class WireUsage(NamedTuple):
@@ -79,3 +81,8 @@ class Timer:
 def _cancel(future: Awaitable[object]) -> None:
     assert isinstance(future, asyncio.Future)
     future.cancel()
+
+
+def without_header_value(message: str) -> str:
+    """``message`` about a malformed header, without its value: often that is a token with a line break at its end."""
+    return _HEADER_VALUE.sub(r"\1 (not shown here)", message)

@@ -15,6 +15,7 @@ from shelfwise.http.exceptions import (
     Sent,
     WriteError,
 )
+from shelfwise.http.wire.base import without_header_value
 
 # What the Rust client puts before the cause; it repeats the URL, with the values of its query.
 _PREAMBLE = re.compile(
@@ -46,5 +47,5 @@ def raise_mapped(error: Exception, *, answered: bool) -> Never:
     if isinstance(error, pyqwest.WriteError) and not answered:
         raise WriteError(message, sent=sent) from error
     if isinstance(error, ValueError) and not answered:
-        raise LocalProtocolError(message) from error
+        raise LocalProtocolError(without_header_value(message)) from None
     raise ReadError(message, sent=sent) from error

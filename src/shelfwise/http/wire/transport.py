@@ -7,7 +7,7 @@ import httpx2
 from shelfwise.http.exceptions import HTTPClientError, LocalProtocolError, ReadTimeout, from_httpx2
 from shelfwise.http.messages import WireRequest, WireResponse
 from shelfwise.http.policy import MEBIBYTE
-from shelfwise.http.wire.base import Wire, WireUsage
+from shelfwise.http.wire.base import Wire, WireUsage, without_header_value
 from shelfwise.http.wire.decode import ACCEPT_ENCODING, BodyReader, is_bodiless
 
 
@@ -42,6 +42,8 @@ class TransportWire(Wire):
             ) from None
         except HTTPClientError:
             raise
+        except httpx2.LocalProtocolError as error:
+            raise LocalProtocolError(without_header_value(str(error))) from None
         except httpx2.RequestError as error:
             raise from_httpx2(error, answered=progress.answered) from error
         finally:
