@@ -35,6 +35,13 @@ async def test_a_part_cannot_change_the_route(part: str):
             await client.call("GET", "/products/{product_id}/analytics", parts={"product_id": part})
 
 
+@pytest.mark.parametrize("path", ["@elsewhere.test/", ".elsewhere.test/", ":80/", ""])
+async def test_a_path_cannot_name_another_host(path: str):
+    async with ServiceClient("http://127.0.0.1", hooks=NoHooks()) as client:
+        with pytest.raises(InvalidRoute):
+            await client.send("GET", path)
+
+
 @pytest.mark.parametrize("target", ["ftp://a", "http://", "http://user:password@a", "http://a?x=1", "a"])
 async def test_a_target_is_a_plain_base_url(target: str):
     with pytest.raises(ValueError, match="target"):

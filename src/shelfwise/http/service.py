@@ -11,7 +11,7 @@ from shelfwise.http.calls import Call
 from shelfwise.http.discovery.lookups import lookup_of
 from shelfwise.http.discovery.target import parse_target
 from shelfwise.http.discovery.watcher import Watcher
-from shelfwise.http.exceptions import ConnectError, HTTPClientError
+from shelfwise.http.exceptions import ConnectError, HTTPClientError, InvalidRoute
 from shelfwise.http.hedged import CallLater
 from shelfwise.http.instrumentation.hooks import CallInfo, Hooks
 from shelfwise.http.instrumentation.logs import LogHooks
@@ -149,7 +149,12 @@ class ServiceClient:
         timeout: float | None = None,  # noqa: ASYNC109 - as in call()
         attempt_timeout: float | None = None,
     ) -> Reply:
-        """As :meth:`call`, for a path and a query that are encoded already (from the origin's root)."""
+        """As :meth:`call`, for a path and a query that are encoded already (from the origin's root).
+
+        Raises InvalidRoute for a path that does not begin with a slash: it could name another host.
+        """
+        if not path.startswith("/"):
+            raise InvalidRoute(f"A path begins with a slash: {path!r}")
         call = self._prepare(
             method,
             path,
