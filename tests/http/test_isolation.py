@@ -28,3 +28,10 @@ async def test_without_a_subject_calls_whose_headers_differ_get_each_their_own_a
     client = ServiceClient("http://sales", wire=ScriptedWire([respond(200, b"a"), respond(200, b"b")]), hooks=NoHooks())
     calls = [await client.call("GET", "/p", headers={"X-Api-Key": key}) for key in "abab"]
     assert [reply.body for reply in calls] == [b"a", b"b", b"a", b"b"]
+
+
+def test_what_is_secret_is_in_no_representation():
+    policy = Policy(proxy="http://user:hush@proxy.test", redis_url="redis://:hush@redis.test", tls_client_key=b"hush")
+    request = WireRequest("POST", "http://sales/p?token=hush", (("authorization", "Bearer hush"),), b"hush")
+    assert "hush" not in f"{policy!r} {request!r}"
+    assert "POST http://sales/p" in repr(request)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from shelfwise.http.redaction import without_secrets
+
 HeaderPairs = Sequence[tuple[str, str]]
 
 
@@ -13,6 +15,11 @@ class WireRequest(NamedTuple):
     url: str
     headers: HeaderPairs
     body: bytes
+
+    def __repr__(self) -> str:
+        """Without what may be secret: in a traceback with its variables it would reach a log."""
+        names = ", ".join(name for name, _ in self.headers)
+        return f"<WireRequest {self.method} {without_secrets(self.url)}, headers {names}, {len(self.body)} bytes>"
 
 
 class WireResponse(NamedTuple):

@@ -181,6 +181,7 @@ class Policy:
     means none for a general client, which does not know whose answers it holds, and the defaults for a service.
     ``redis_url`` names what several processes share: cached answers, fetching them once, and the rate limit.
     ``connections_per_instance`` counts HTTP/2 connections: all calls of one connection land on one worker of the peer.
+    What may hold a password or a key is not in its ``repr``.
     """
 
     total_timeout_seconds: float = 30.0
@@ -193,10 +194,10 @@ class Policy:
     follow_redirects: bool = True
     max_redirects: int = 5
     max_body_bytes: int = 10 * MEBIBYTE
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
     tls_ca_cert: bytes | None = None
     tls_client_cert: bytes | None = None
-    tls_client_key: bytes | None = None
+    tls_client_key: bytes | None = field(default=None, repr=False)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     budget: BudgetPolicy = field(default_factory=BudgetPolicy)
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
@@ -208,7 +209,7 @@ class Policy:
     discovery: DiscoveryPolicy = field(default_factory=DiscoveryPolicy)
     connections_per_instance: int = 1
     cache: CachePolicy | None = None
-    redis_url: str | None = None
+    redis_url: str | None = field(default=None, repr=False)
 
     @property
     def cache_or_off(self) -> CachePolicy:

@@ -15,7 +15,7 @@ from opentelemetry.propagators.textmap import Getter
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from shelfwise.http.instrumentation.hooks import KNOWN_METHODS
-from shelfwise.http.instrumentation.secrets import without_secrets
+from shelfwise.http.redaction import without_secrets
 
 Headers = Iterable[tuple[bytes, bytes]]
 _TRACER_NAME = "shelfwise"

@@ -32,7 +32,7 @@ from shelfwise.http import (
     WireResponse,
     exceptions,
 )
-from shelfwise.http.instrumentation.secrets import without_secrets
+from shelfwise.http.redaction import without_secrets
 from shelfwise.http.testing import FakeClock, ScriptedWire, respond
 
 NO_CACHE = Policy(cache=CachePolicy(enabled=False)).for_service()

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from shelfwise.http.exceptions import HTTPClientError
 from shelfwise.http.instrumentation.hooks import CacheStatus, CallInfo, NoHooks
-from shelfwise.http.instrumentation.secrets import without_secrets
+from shelfwise.http.redaction import without_secrets
 from shelfwise.http.strategies.breaker import BreakerState
 from shelfwise.http.strategies.retry import Retry
 

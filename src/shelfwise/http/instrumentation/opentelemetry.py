@@ -16,8 +16,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from shelfwise.http.exceptions import HTTPClientError
 from shelfwise.http.instrumentation.hooks import KNOWN_METHODS, CallInfo
-from shelfwise.http.instrumentation.secrets import without_secrets
 from shelfwise.http.instrumentation.tracing import AttemptSpan, CallSpan
+from shelfwise.http.redaction import without_secrets
 
 TRACER_NAME = "shelfwise.http"
 Attributes = dict[str, str | int]

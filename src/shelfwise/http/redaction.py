@@ -1,4 +1,4 @@
-"""What a URL may show in a log line or a span."""
+"""What a URL may show in a log line, a span or a representation."""
 
 import re
 
