@@ -298,8 +298,8 @@ def test_no_secret_of_a_query_is_written_and_everything_else_is(secrets, harmles
 
 async def test_tracing_that_fails_leaves_no_attempt_counted_as_under_way():
     class Failing:
-        def attempt(self, address: str, resend_count: int) -> AttemptSpan:
-            raise RuntimeError(f"{address} {resend_count}")
+        def attempt(self, address: str) -> AttemptSpan:
+            raise RuntimeError(address)
 
         def answered(self, status: int, cache: str) -> None: ...
 
