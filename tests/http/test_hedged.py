@@ -18,6 +18,7 @@ from shelfwise.http import (
     NoHooks,
     OpenTelemetryTracing,
     Policy,
+    RetryPolicy,
     ServiceClient,
     Tracing,
     WireRequest,
@@ -172,6 +173,16 @@ async def test_in_a_trace_hedge_and_retry_are_numbered_on_and_a_loser_is_no_erro
     exporter.clear()
     await pair.call(*[exceptions.ReadError("Reset", sent="maybe") for _ in range(2)], seconds=1)
     assert attempts() == {0: StatusCode.ERROR, 1: StatusCode.ERROR, 2: StatusCode.UNSET}
+
+
+async def test_a_hedged_call_may_have_arrived_when_one_of_its_attempts_may():
+    pair = Pair(Policy(cache=NO_CACHE, retry=RetryPolicy(max_retries=0)).for_service())
+    await pair.learn()
+    errors = [exceptions.ConnectError("Refused", sent="no"), exceptions.ReadError("Reset", sent="maybe")]
+    task = await pair.call(*errors, seconds=0.1)
+    with pytest.raises(exceptions.ConnectError) as caught:
+        task.result()
+    assert (len(pair.begun), caught.value.sent) == (2, "maybe")
 
 
 async def test_a_callers_cancellation_ends_both_attempts_and_stays_a_cancellation():

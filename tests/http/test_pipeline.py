@@ -48,6 +48,17 @@ async def test_a_503_is_tried_again_and_the_good_answer_returned():
     assert (reply.status, reply.body, reply.attempts) == (200, b"good", 2)
 
 
+@pytest.mark.parametrize(
+    ("first", "sent"),
+    [(exceptions.ReadError("Reset", sent="maybe"), "maybe"), (respond(503), "yes"), (REFUSED, "no")],
+)
+async def test_a_call_is_unsent_only_when_none_of_its_attempts_was_sent(first: Step, sent: str):
+    setup = Setup(first, *[exceptions.ConnectError("Connection refused", sent="no") for _ in range(3)])
+    with pytest.raises(exceptions.ConnectError) as caught:
+        await setup.client.call("PUT", "/p")
+    assert caught.value.sent == sent
+
+
 async def test_a_5xx_that_outlasts_its_two_retries_is_the_answer():
     setup = Setup(respond(500), respond(502), respond(503, b"sorry"))
     reply = await setup.get()

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from shelfwise.http.exceptions import HTTPClientError, Reason
+from shelfwise.http.exceptions import HTTPClientError, Reason, Sent
 from shelfwise.http.instances import Instance
 from shelfwise.http.instrumentation.hooks import CallInfo
 from shelfwise.http.instrumentation.tracing import CallSpan
@@ -50,3 +50,7 @@ class Outcome(NamedTuple):
     def is_good(self) -> bool:
         """Whether nothing is to be mended by another attempt."""
         return self.response is not None and self.response.status < 500 and self.response.status != 429
+
+    @property
+    def sent(self) -> Sent:
+        return "yes" if self.error is None else self.error.sent

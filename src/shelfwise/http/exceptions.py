@@ -32,7 +32,7 @@ exception of the same name, so code that catches ``httpx2.ConnectError`` or ``ht
 
 # ruff: noqa: N818 - the names are httpx2's, and those that the integration document's readers look for
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import httpx2
@@ -45,6 +45,13 @@ Reason = Literal["budget", "deadline", "unsafe_method", "breaker", "limiter", "a
 
 FailureKind = Literal["connect", "timeout", "breaker_open", "overloaded", "network", "bad_answer", "request"]
 """What a failure was, in few enough words for a metric's label or a user's message."""
+
+_SENT: Sequence[Sent] = ("no", "maybe", "yes")
+
+
+def furthest(*attempts: Sent) -> Sent:
+    """What is true of a call of which this is true of the attempts."""
+    return max(attempts, key=_SENT.index)
 
 
 class HTTPClientError(httpx2.RequestError):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Protocol
 
 from shelfwise.http.calls import Call, Outcome
-from shelfwise.http.exceptions import HTTPClientError
+from shelfwise.http.exceptions import HTTPClientError, furthest
 from shelfwise.http.instances import InstanceSet, Pick
 from shelfwise.http.instrumentation.hooks import Hooks
 from shelfwise.http.policy import HedgePolicy
@@ -142,4 +142,8 @@ class _Race:
             other = await self._rival
         except HTTPClientError:
             return failed
-        return other if other is not None and other.is_good else failed
+        if other is None or not other.is_good:
+            if other is not None and failed.error is not None:
+                failed.error.sent = furthest(failed.error.sent, other.sent)
+            return failed
+        return other

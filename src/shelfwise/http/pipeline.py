@@ -34,6 +34,8 @@ from shelfwise.http.exceptions import (
     HTTPClientError,
     RateLimited,
     Reason,
+    Sent,
+    furthest,
 )
 from shelfwise.http.hedged import CallLater, HedgedSender
 from shelfwise.http.instances import InstanceSet
@@ -163,21 +165,23 @@ class Pipeline:
 
     async def _retries(self, call: Call, outcome: Outcome) -> Answer:
         retries = RetryState(self._policy.retry, self._uniform, repeatable=call.repeatable)
+        sent: Sent = "no"
         while True:
+            sent = furthest(sent, outcome.sent)
             decision = self._decide(call, retries, outcome)
             if not isinstance(decision, Retry):
-                return _end(outcome, retries.retries + 1, decision)
+                return _end(outcome, retries.retries + 1, decision, sent)
             retries.started(decision)
             self.counters.retries += 1
             self._hooks.retrying(call.info, decision)
             await self._sleep(decision.delay_seconds)
             pick = self._sender.pick(self._clock(), outcome.instance)
             if pick is None:
-                return _end(outcome, retries.retries, "breaker")
+                return _end(outcome, retries.retries, "breaker", sent)
             try:
                 outcome = await self._sender.send(call, pick)
-            except HTTPClientError as error:  # not sent: no time, or no permit
-                error.last_error, error.attempts = outcome.error, retries.retries
+            except HTTPClientError as error:  # this attempt was not sent: no time, or no permit
+                error.last_error, error.attempts, error.sent = outcome.error, retries.retries, sent
                 raise
             if outcome.is_good:
                 assert outcome.response is not None
@@ -217,21 +221,21 @@ def _share(url: str, policy: Policy, target: str, clock: Clock, random: Random, 
     return Shared(url, policy, target, clock, random, sleep)
 
 
-def _end(outcome: Outcome, attempts: int, reason: Reason) -> Answer:
-    """The last answer or the last failure, marked with why it was the last."""
+def _end(outcome: Outcome, attempts: int, reason: Reason, sent: Sent) -> Answer:
+    """The last answer or the last failure, marked with why it was the last and what all attempts say of ``sent``."""
     error = outcome.error
     if error is None:
         assert outcome.response is not None
         return Answer(outcome.response, attempts, reason)
     if reason == "budget":
         exhausted = BudgetExhausted(
-            f"No retry: the budget is spent ({error})", sent=error.sent, last_error=error, reason="budget"
+            f"No retry: the budget is spent ({error})", sent=sent, last_error=error, reason="budget"
         )
         exhausted.attempts = attempts
         raise exhausted from error
     if not isinstance(error, DeadlineExceeded):
         error.reason = reason
-    error.attempts = attempts
+    error.attempts, error.sent = attempts, sent
     raise error
 
 
