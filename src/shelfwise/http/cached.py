@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from shelfwise.http.calls import Answer, Call
-from shelfwise.http.exceptions import DeadlineExceeded, HTTPClientError, ReadError
+from shelfwise.http.exceptions import DeadlineExceeded, HTTPClientError, RateLimited, ReadError
 from shelfwise.http.policy import Policy
 from shelfwise.http.reply import FROM_NETWORK, UNCACHED, CacheInfo, Reply
 from shelfwise.http.stats import Counters
@@ -113,8 +113,8 @@ class CachedCalls:
             if task.cancelled():
                 raise ReadError("The client was closed", sent="maybe")
             error = task.exception()
-            if isinstance(error, DeadlineExceeded) and joined and call.ends_at > self._clock():
-                continue  # the leader had less time than this call has
+            if isinstance(error, DeadlineExceeded | RateLimited) and joined and call.ends_at > self._clock():
+                continue  # the leader had less time than this call has, or could not wait as long for its turn
             answer = task.result()
             if answer is not None:
                 return answer
