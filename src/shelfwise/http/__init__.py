@@ -66,9 +66,10 @@ from shelfwise.http.routes import expand_route
 from shelfwise.http.service import ServiceClient
 from shelfwise.http.stats import ClientStats
 from shelfwise.http.strategies.deadline import Deadline
-from shelfwise.http.wire import RustWire, TransportWire, Wire, WireRequest, WireResponse
+from shelfwise.http.wire import AsyncioWire, RustWire, TransportWire, Wire, WireRequest, WireResponse
 
 __all__ = [
+    "AsyncioWire",
     "AttemptSpan",
     "BalancerPolicy",
     "BatchCaller",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, Self
 
 HTTP2Mode = Literal["auto", "on", "off"]
-WireKind = Literal["rust", "httpx2"]
+WireKind = Literal["rust", "asyncio", "httpx2"]
 MEBIBYTE = 1024 * 1024
 
 

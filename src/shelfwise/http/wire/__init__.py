@@ -4,20 +4,35 @@ import httpx2
 
 from shelfwise.http.messages import HeaderPairs, WireRequest, WireResponse
 from shelfwise.http.policy import Policy
+from shelfwise.http.wire.asyncio_wire import AsyncioWire
 from shelfwise.http.wire.base import Wire, WireUsage
 from shelfwise.http.wire.rust import RustWire
 from shelfwise.http.wire.transport import TransportWire
 
-__all__ = ["HeaderPairs", "RustWire", "TransportWire", "Wire", "WireRequest", "WireResponse", "WireUsage", "make_wire"]
+__all__ = [
+    "AsyncioWire",
+    "HeaderPairs",
+    "RustWire",
+    "TransportWire",
+    "Wire",
+    "WireRequest",
+    "WireResponse",
+    "WireUsage",
+    "make_wire",
+]
 
 
 def make_wire(policy: Policy) -> Wire:
-    """The wire that ``policy`` names. httpx2's speaks HTTP/1.1 only: its HTTP/2 does not survive cancelled calls.
+    """The wire that ``policy`` names, but the Rust one for asyncio's where there is a proxy.
+
+    httpx2's speaks HTTP/1.1 only: its HTTP/2 does not survive cancelled calls.
 
     Raises:
         ValueError: the policy has certificates of its own, which the httpx2 wire would leave out.
     """
-    if policy.wire == "rust":
+    if policy.wire == "asyncio" and policy.proxy is None:
+        return AsyncioWire(policy)
+    if policy.wire != "httpx2":
         return RustWire(policy)
     if policy.tls_ca_cert is not None or policy.tls_client_cert is not None:
         raise ValueError("wire: httpx2 trusts the system's authorities; give a TransportWire with your own transport")

@@ -50,6 +50,16 @@ class BodyReader:
         """Whether fewer bytes are here than Content-Length announced."""
         return self._arrived < self._announced
 
+    @property
+    def overrun(self) -> bool:
+        """Whether more bytes are here than Content-Length announced."""
+        return 0 <= self._announced < self._arrived
+
+    @property
+    def announced(self) -> bool:
+        """Whether Content-Length says how long the body is."""
+        return self._announced >= 0
+
     def feed(self, chunk: bytes) -> None:
         self._arrived += len(chunk)
         if self._inflate is not None:
