@@ -12,7 +12,7 @@ import pytest
 from fixtures.http_peers import ServerProcess
 from fixtures.sizes import STATED
 from shelfwise.http import CachePolicy, HTTPClientError, NoHooks, Policy, ServiceClient
-from shelfwise.http.policy import HTTP2Mode
+from shelfwise.http.policy import HTTP2Mode, WireKind
 from shelfwise.http.testing import FaultProxy
 
 CALLS, CONCURRENT = (10_000, 200) if STATED else (1_500, 100)
@@ -60,10 +60,13 @@ class Load:
 @pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("http2", ["on", "off"])
-async def test_every_call_ends_in_its_time_right_or_with_an_error_of_the_tree_and_nothing_is_left(http2: HTTP2Mode):
+@pytest.mark.parametrize("wire", ["rust", "asyncio"])
+async def test_every_call_ends_in_its_time_right_or_with_an_error_of_the_tree_and_nothing_is_left(
+    wire: WireKind, http2: HTTP2Mode
+):
     before = asyncio.all_tasks()
     async with ServerProcess() as server, FaultProxy("127.0.0.1", server.port, random=Random(1)) as proxy:
-        policy = Policy(http2=http2, cache=CachePolicy(enabled=False)).for_service(
+        policy = Policy(wire=wire, http2=http2, cache=CachePolicy(enabled=False)).for_service(
             call_timeout_seconds=DEADLINE_SECONDS
         )
         client = ServiceClient(proxy.url, policy, hooks=NoHooks(), random=Random(2))
@@ -71,7 +74,7 @@ async def test_every_call_ends_in_its_time_right_or_with_an_error_of_the_tree_an
         proxy.reset_probability, proxy.latency_seconds, proxy.latency_jitter_seconds = 0.1, 0.005, 0.01
         load = Load(client)
         await load.run()
-        print(http2, dict(load.ends), f"longest {load.longest_seconds:.2f} s", client.stats())
+        print(wire, http2, dict(load.ends), f"longest {load.longest_seconds:.2f} s", client.stats())
         assert load.ends.total() == CALLS
         assert load.wrong == []
         assert set(load.ends) <= {"200", "503"} | {error.__name__ for error in tree(HTTPClientError)}

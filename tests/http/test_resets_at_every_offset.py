@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any, Literal
 
 import pytest
@@ -16,7 +17,7 @@ from granian.constants import HTTPModes
 
 from fixtures.servers import RunningServer, running
 from shelfwise.http import HTTPClientError, NoHooks, Policy, ServiceClient
-from shelfwise.http.policy import HTTP2Mode
+from shelfwise.http.policy import HTTP2Mode, WireKind
 from shelfwise.http.testing import FaultProxy
 
 Direction = Literal["request", "response"]
@@ -60,18 +61,24 @@ class Setting:
     mode: HTTP2Mode
     server: HTTPModes
     warm: bool
+    wire: WireKind
 
     def __str__(self) -> str:
-        return f"{self.mode}-{self.server.value}-{'warm' if self.warm else 'cold'}"
+        return f"{self.wire}-{self.mode}-{self.server.value}-{'warm' if self.warm else 'cold'}"
 
 
-SETTINGS = [
-    Setting("auto", HTTPModes.auto, warm=False),
-    Setting("auto", HTTPModes.auto, warm=True),
-    Setting("on", HTTPModes.auto, warm=False),
-    Setting("off", HTTPModes.auto, warm=False),
-    Setting("off", HTTPModes.auto, warm=True),
-    Setting("auto", HTTPModes.http1, warm=False),
+EXCHANGES: list[tuple[HTTP2Mode, HTTPModes, bool]] = [
+    ("auto", HTTPModes.auto, False),
+    ("auto", HTTPModes.auto, True),
+    ("on", HTTPModes.auto, False),
+    ("off", HTTPModes.auto, False),
+    ("off", HTTPModes.auto, True),
+    ("auto", HTTPModes.http1, False),
+]
+WIRES: list[WireKind] = ["rust", "asyncio"]
+SETTINGS = [Setting(*exchange, wire) for wire, exchange in product(WIRES, EXCHANGES)]
+KEYED = [
+    setting for setting in SETTINGS if setting.server is HTTPModes.auto and setting.mode != "on" and not setting.warm
 ]
 
 
@@ -84,7 +91,7 @@ async def client_through_a_proxy(
     server: RunningServer, setting: Setting
 ) -> AsyncIterator[tuple[ServiceClient, FaultProxy]]:
     async with FaultProxy("127.0.0.1", server.port) as proxy:
-        policy = replace(POLICY, http2=setting.mode)
+        policy = replace(POLICY, http2=setting.mode, wire=setting.wire)
         async with ServiceClient(proxy.url, policy, hooks=NoHooks(), sleep=no_pause) as client:
             if setting.warm:
                 await client.call("POST", "/warm", body=b"warm")
@@ -139,7 +146,7 @@ async def test_a_post_without_a_key_is_processed_once_at_most_and_not_at_all_whe
     assert any(isinstance(end, HTTPClientError) for end in ended.values())
 
 
-@pytest.mark.parametrize("setting", SETTINGS[:1] + SETTINGS[3:4], ids=str)
+@pytest.mark.parametrize("setting", KEYED, ids=str)
 async def test_with_a_key_the_same_breaks_are_retried_until_answered_and_the_server_sees_some_twice(setting: Setting):
     ledger = Ledger()
     ended = await sweep(ledger, setting, "response", {"Idempotency-Key": "k"})
