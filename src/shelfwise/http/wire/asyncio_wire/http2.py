@@ -218,13 +218,11 @@ class Http2Connection:
         ended = bool(flags & Flag.END_STREAM)
         if not stream.answered:
             self._fail(stream, events, "The body came before its headers")
-        elif not stream.receive(length):
-            self._fail(stream, events, "The body is larger than its window", ErrorCode.FLOW_CONTROL_ERROR)
         elif ended:
             self._end(stream)
             events.append(Chunk(stream_id, payload, ended))
         elif payload:
-            stream.acknowledge(self._out)
+            stream.received(length, self._out)
             events.append(Chunk(stream_id, payload, ended))
         else:
             self._lose_patience()
@@ -302,6 +300,8 @@ class Http2Connection:
             return
         if len(payload) % 6:
             raise Breach(ErrorCode.FRAME_SIZE_ERROR, "A SETTINGS frame of a wrong length")
+        # Before the bodies that a wider window lets go: the peer may count by the new window only from here on.
+        self._out.append(frames.frame(FrameType.SETTINGS, Flag.ACK, 0))
         for setting, value in frames.read_settings(payload):
             if setting == Setting.MAX_CONCURRENT_STREAMS:
                 self.max_streams = value
@@ -312,7 +312,6 @@ class Http2Connection:
             elif setting == Setting.ENABLE_PUSH and value:
                 raise Breach(ErrorCode.PROTOCOL_ERROR, "A server that enables push")
         self.ready = True
-        self._out.append(frames.frame(FrameType.SETTINGS, Flag.ACK, 0))
 
     def _on_ping(self, flags: int, stream_id: int, payload: bytes, _: list[Event]) -> None:
         if stream_id:

@@ -15,40 +15,36 @@ _BYTES_PER_USEFUL_FRAME = 1024
 class Stream:
     """One exchange: what of the request is unsent, and what both may still send."""
 
-    __slots__ = ("_receive_window", "_unacknowledged", "answered", "id", "send_window", "unsent")
+    __slots__ = ("_unacknowledged", "answered", "id", "send_window", "unsent")
 
     def __init__(self, stream_id: int, send_window: int, body: bytes) -> None:
         self.id = stream_id
         self.answered = False
         self.send_window = send_window
         self.unsent = memoryview(body)
-        self._receive_window = STREAM_WINDOW
         self._unacknowledged = 0
 
     @property
     def receive_window(self) -> int:
         """How much the peer may still send."""
-        return self._receive_window
+        return STREAM_WINDOW - self._unacknowledged
 
-    def receive(self, length: int) -> bool:
-        """Whether so many bytes were allowed."""
-        self._receive_window -= length
+    def received(self, length: int, out: list[bytes]) -> None:
+        """Open the window again once half of it is used."""
         self._unacknowledged += length
-        return self._receive_window >= 0
-
-    def acknowledge(self, out: list[bytes]) -> None:
-        """Widen the window again once half of it is used."""
         if self._unacknowledged >= STREAM_WINDOW // 2:
             out.append(frames.window_update(self.id, self._unacknowledged))
-            self._receive_window += self._unacknowledged
             self._unacknowledged = 0
 
 
 class Receiver:
-    """The connection's window for all bodies together."""
+    """The connection's window for all bodies together.
+
+    What arrives is handed on at once, so windows open again at once: a body is bounded by whoever collects it, who
+    resets its stream. Only what comes after that has to be bounded here.
+    """
 
     def __init__(self) -> None:
-        self._window = CONNECTION_WINDOW
         self._unacknowledged = 0
         self._late_allowance = 0
 
@@ -56,18 +52,15 @@ class Receiver:
         return frames.window_update(0, CONNECTION_WINDOW - frames.DEFAULT_WINDOW)
 
     def received(self, length: int, out: list[bytes]) -> None:
-        self._window -= length
-        if self._window < 0:
-            raise Breach(ErrorCode.FLOW_CONTROL_ERROR, "The peer sends more than the connection's window")
+        """Open the window again once half of it is used."""
         self._unacknowledged += length
         if self._unacknowledged >= CONNECTION_WINDOW // 2:
             out.append(frames.window_update(0, self._unacknowledged))
-            self._window += self._unacknowledged
             self._unacknowledged = 0
 
     def expect_late(self, stream: Stream) -> None:
         """Of a stream that we reset the peer may have sent as much as its window let it."""
-        self._late_allowance += max(stream.receive_window, 0)
+        self._late_allowance += stream.receive_window
 
     def received_late(self, length: int) -> None:
         self._late_allowance -= length
