@@ -18,12 +18,23 @@ from pyreqwest.client import ClientBuilder
 
 from benchmarks.http_client.machine import PATH, Protocol
 from benchmarks.http_client.server import BODY, HEADERS
-from shelfwise.http import CachePolicy, HTTPClient, Policy, RustWire, ServiceClient, Wire, WireRequest, WireResponse
+from shelfwise.http import (
+    AsyncioWire,
+    CachePolicy,
+    HTTPClient,
+    Policy,
+    RustWire,
+    ServiceClient,
+    Wire,
+    WireRequest,
+    WireResponse,
+)
 from shelfwise.http.policy import HTTP2Mode
 
 ROUTE = "/api/sales/products/{product_id}/analytics"
 CONNECTIONS = 100
 TYPED, FACE, BARE = "shelfwise typed", "shelfwise httpx2.Response", "shelfwise bare wire"
+TYPED_ON_ASYNCIO, BARE_ASYNCIO = "shelfwise typed on asyncio wire", "shelfwise asyncio wire"
 STUB, HIT = "shelfwise on a stub wire", "shelfwise cache hit"
 UNCACHED = Policy(cache=CachePolicy(enabled=False)).for_service()
 
@@ -68,7 +79,9 @@ def contenders(url: str, protocol: Protocol) -> list[Contender]:
     everywhere = [
         _typed(TYPED, ServiceClient(url, replace(UNCACHED, http2=ours))),
         _face(url, Policy(http2=ours)),
-        _bare_wire(url, Policy(http2=ours)),
+        _bare_wire(BARE, url, RustWire(Policy(http2=ours))),
+        _typed(TYPED_ON_ASYNCIO, ServiceClient(url, replace(UNCACHED, http2=ours, wire="asyncio"))),
+        _bare_wire(BARE_ASYNCIO, url, AsyncioWire(Policy(http2=ours))),
         _pyqwest(url, http2=http2),
         _pyreqwest(url, http2=http2),
         _niquests(url, http2=http2),
@@ -109,13 +122,13 @@ def _face(url: str, policy: Policy) -> Contender:
     return Contender(FACE, call, Client.aclose)
 
 
-def _bare_wire(url: str, policy: Policy) -> Contender:
-    wire, target = RustWire(policy), url + PATH
+def _bare_wire(name: str, url: str, wire: Wire) -> Contender:
+    target = url + PATH
 
     async def call() -> Sales:
         return DECODE((await wire.send(WireRequest("GET", target, (), b""), 2)).body)
 
-    return Contender(BARE, call, wire.aclose)
+    return Contender(name, call, wire.aclose)
 
 
 def _pyqwest(url: str, *, http2: bool) -> Contender:
