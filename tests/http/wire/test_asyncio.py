@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import hyperframe.frame
 import pytest
 
 from fixtures.certificates import Authority
@@ -192,6 +193,35 @@ async def test_calls_beyond_the_peers_limit_of_streams_wait_for_one_and_are_coun
         assert [answer.status for answer in await asyncio.gather(*tasks)] == [204] * 8
         await wire.aclose()
     assert most <= allowed
+
+
+async def test_a_farewell_lets_calls_under_way_end_and_later_ones_take_a_new_connection_at_once():
+    peer = Http2Peer()
+
+    def answer(connection: Any, stream_id: int, path: str) -> bool:
+        if path == "/long":
+            peer.raw = hyperframe.frame.GoAwayFrame(0, last_stream_id=stream_id).serialize()
+        else:
+            connection.send_headers(stream_id, [(":status", "204")], end_stream=True)
+        return True
+
+    wire = AsyncioWire()
+    peer.on_request = answer
+    async with raw_peer(peer.serve) as raw:
+        long = asyncio.ensure_future(wire.send(get(raw.url + "/long"), 20))
+        await until(lambda: peer.requests == ["/long"])
+        finish = peer.flush
+        first = peer.newest
+        for _ in range(3):
+            assert (await wire.send(get(raw.url + "/"), 5)).status == 204
+        assert raw.accepted == 2
+        assert not long.done()
+        assert first is not None
+        first.send_headers(1, [(":status", "200")], end_stream=True)
+        finish()
+        assert (await long).status == 200
+        await until(lambda: wire.usage().connections == 1)
+        await wire.aclose()
 
 
 async def test_several_connections_are_taken_in_turns(server: RunningServer):

@@ -98,13 +98,7 @@ class Http2Connection:
     @property
     def accepting(self) -> bool:
         """Whether a stream can be opened now."""
-        return (
-            len(self._streams) < self.max_streams
-            and self.ready
-            and not self.going_away
-            and self.failure is None
-            and self._next_id < _LAST_STREAM_ID
-        )
+        return len(self._streams) < self.max_streams and self.ready and not self.going_away and self.failure is None
 
     @property
     def open_streams(self) -> int:
@@ -114,6 +108,8 @@ class Http2Connection:
         """Begin a request, to be called only when :attr:`accepting`; returns the stream's id."""
         stream_id = self._next_id
         self._next_id += 2
+        if self._next_id > _LAST_STREAM_ID:
+            self.retire()
         stream = Stream(stream_id, self._sender.initial_window, body)
         self._streams[stream_id] = stream
         self._patience = min(self._patience + _PATIENCE_PER_CALL, _PATIENCE)

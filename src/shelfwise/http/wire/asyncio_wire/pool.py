@@ -166,6 +166,9 @@ class OriginPool(Owner, Carrier):
         assert isinstance(connection, Connection)
         if connection not in self._connections:
             return
+        if isinstance(connection, Http2Session) and connection.retired and connection in self._sessions:
+            self._sessions.remove(connection)  # its streams may go on for long; another takes what comes now
+            self._serve_others()
         while self._waiting and connection.accepting:
             exchange = next(iter(self._waiting))
             del self._waiting[exchange]
@@ -203,7 +206,7 @@ class OriginPool(Owner, Carrier):
             self._sweeper = self._loop.call_later(_SWEEP_SECONDS, self._sweep)
 
     def close(self) -> list[asyncio.Future[None]]:
-        """Say goodbye to all; returns what resolves when each connection is closed."""
+        """Say goodbye to all; returns what is done when each connection is closed."""
         if self._sweeper is not None:
             self._sweeper.cancel()
         for task in self._openings:
@@ -214,7 +217,7 @@ class OriginPool(Owner, Carrier):
         connections = list(self._connections)
         for connection in connections:
             connection.say_goodbye()
-        return [connection.ended for connection in connections]
+        return [*(connection.ended for connection in connections), *self._openings]
 
     def abort(self) -> None:
         for connection in list(self._connections):
