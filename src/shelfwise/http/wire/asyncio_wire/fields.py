@@ -22,7 +22,6 @@ _MAX_MEMO_BLOCK_BYTES = 4096
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _RESPONSE_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 _BAD_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|^[ \t]|[ \t]$")
-_TARGET = re.compile(r"[\x21-\x7e]+")
 #: They belong to one connection of HTTP/1.1; the wire writes its own.
 FRAMING = frozenset(
     {"connection", "host", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
@@ -53,7 +52,7 @@ def check_target(method: str, target: str) -> None:
     """
     if _NAME.fullmatch(method) is None:
         raise LocalProtocolError("The method is not a token")
-    if _TARGET.fullmatch(target) is None:
+    if not target or not target.isascii() or not target.isprintable() or " " in target:
         raise LocalProtocolError("The URL has characters that must be percent-encoded")
 
 
@@ -63,6 +62,8 @@ def checked_value(name: str, value: str) -> bytes:
     Raises:
         LocalProtocolError: it has control characters or ends in spaces, or does not fit ISO 8859-1.
     """
+    if value.isascii() and value.isprintable() and value.strip(" ") == value:
+        return value.encode("ascii")
     if _BAD_IN_VALUE.search(value) is not None:
         raise LocalProtocolError(f"The value of the header {name!r} has characters that are not allowed")
     try:
