@@ -34,7 +34,7 @@ from shelfwise.http.policy import HTTP2Mode
 ROUTE = "/api/sales/products/{product_id}/analytics"
 CONNECTIONS = 100
 TYPED, FACE, BARE = "shelfwise typed", "shelfwise httpx2.Response", "shelfwise bare wire"
-TYPED_ON_ASYNCIO, BARE_ASYNCIO = "shelfwise typed on asyncio wire", "shelfwise asyncio wire"
+TYPED_ON_RUST, BARE_RUST = "shelfwise typed on the Rust wire", "shelfwise Rust wire"
 STUB, HIT = "shelfwise on a stub wire", "shelfwise cache hit"
 UNCACHED = Policy(cache=CachePolicy(enabled=False)).for_service()
 
@@ -79,9 +79,9 @@ def contenders(url: str, protocol: Protocol) -> list[Contender]:
     everywhere = [
         _typed(TYPED, ServiceClient(url, replace(UNCACHED, http2=ours))),
         _face(url, Policy(http2=ours)),
-        _bare_wire(BARE, url, RustWire(Policy(http2=ours))),
-        _typed(TYPED_ON_ASYNCIO, ServiceClient(url, replace(UNCACHED, http2=ours, wire="asyncio"))),
-        _bare_wire(BARE_ASYNCIO, url, AsyncioWire(Policy(http2=ours))),
+        _bare_wire(BARE, url, AsyncioWire(Policy(http2=ours))),
+        _typed(TYPED_ON_RUST, ServiceClient(url, replace(UNCACHED, http2=ours, wire="rust"))),
+        _bare_wire(BARE_RUST, url, RustWire(Policy(http2=ours))),
         _pyqwest(url, http2=http2),
         _pyreqwest(url, http2=http2),
         _niquests(url, http2=http2),

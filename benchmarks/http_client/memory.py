@@ -12,7 +12,7 @@ import uvloop
 
 from benchmarks.http_client import machine
 from benchmarks.http_client.clients import DECODE, ROUTE, UNCACHED, StubWire
-from shelfwise.http import Policy, RustWire, ServiceClient
+from shelfwise.http import AsyncioWire, Policy, ServiceClient
 
 CONCURRENT = 20
 REDUCTION = 10
@@ -69,7 +69,7 @@ def run(*, full: bool) -> list[Outcome]:
 
 
 async def _grown(setting: Setting, url: str, calls: int) -> Outcome:
-    wire = RustWire(setting.policy) if setting.wire == "real" else StubWire()
+    wire = AsyncioWire(setting.policy) if setting.wire == "real" else StubWire()
     async with ServiceClient(url, setting.policy, wire) as client:
         await _many(client, 0, setting.warm_up)
         rss = [_rss_bytes()]

@@ -190,7 +190,7 @@ class Policy:
     max_connections: int = 100
     max_keepalive: int = 20
     http2: HTTP2Mode = "auto"
-    wire: WireKind = "rust"
+    wire: WireKind = "asyncio"
     follow_redirects: bool = True
     max_redirects: int = 5
     max_body_bytes: int = 10 * MEBIBYTE

@@ -18,7 +18,7 @@ class Settings(PlatformSettings):
     HTTP_CLIENT_MAX_CONNECTIONS: int = Field(default=100, ge=1, le=10_000)
     HTTP_CLIENT_MAX_KEEPALIVE: int = Field(default=20, ge=0, le=10_000)
     HTTP_CLIENT_HTTP2: Literal["auto", "on", "off"] = "auto"
-    HTTP_CLIENT_WIRE: Literal["rust", "asyncio", "httpx2"] = "rust"
+    HTTP_CLIENT_WIRE: Literal["asyncio", "rust", "httpx2"] = "asyncio"
     HTTP_CLIENT_CACHE_ENABLED: bool = True
     HTTP_CLIENT_REDIS_URL: str | None = None
     HTTP_CLIENT_RATE_PER_SECOND: float | None = Field(default=None, gt=0, le=1_000_000)
