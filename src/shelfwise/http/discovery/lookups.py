@@ -128,7 +128,7 @@ async def _read(path: Path, policy: DiscoveryPolicy) -> Found:
         origins = [origin_of(url) for url in listed[:MAX_INSTANCES]]
         if any(base_path for _, base_path in origins):
             raise ValueError("the URLs must have no path")  # noqa: TRY301
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # the last for a list in a list in a list, and so on
         raise LookupFailedError(f"{path}: {error}") from error
     return Found([origin for origin, _ in origins], policy.file_poll_seconds)
 
