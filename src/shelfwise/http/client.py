@@ -21,6 +21,7 @@ from shelfwise.http.requests import Addressed, RequestOptions, address, build_re
 from shelfwise.http.responses import Response, as_httpx2
 from shelfwise.http.service import ServiceClient
 from shelfwise.http.stats import ClientStats
+from shelfwise.http.strategies.cache import subject_of
 from shelfwise.http.strategies.deadline import Deadline
 from shelfwise.http.wire import Wire, make_wire
 
@@ -181,7 +182,7 @@ async def _send(pool: _Pool, hop: Addressed, deadline: Deadline, *, safe: bool) 
         location.query,
         headers=request.headers,
         body=request.body,
-        subject=hop.subject,
+        subject=subject_of(request.headers) if pool.policy.cache_or_off.enabled else None,
         partition=hop.partition,
         safe=safe,
         deadline=deadline,

@@ -12,7 +12,6 @@ import httpx2
 from shelfwise.http.exceptions import UnsupportedProtocol
 from shelfwise.http.messages import WireRequest, header_value
 from shelfwise.http.routes import QueryParams, encode_query
-from shelfwise.http.strategies.cache import subject_of
 
 HeaderMapping = Mapping[str, str] | Sequence[tuple[str, str]]
 # The wire frames the message and names the host itself.
@@ -53,11 +52,10 @@ class Location(NamedTuple):
 
 
 class Addressed(NamedTuple):
-    """A request and where it goes. ``subject`` is whatever says who asks, ``partition`` for which tenant."""
+    """A request and where it goes; ``partition`` says for which tenant."""
 
     location: Location
     request: WireRequest
-    subject: str
     partition: str
 
 
@@ -92,10 +90,10 @@ def build_request(method: str, url: str, options: RequestOptions) -> Addressed:
 
 
 def address(request: WireRequest, location: Location | None = None) -> Addressed:
-    """``request`` with where it goes and whose it is."""
+    """``request`` with where it goes and for which tenant."""
     where = location if location is not None else locate(request.url)
     partition = header_value(request.headers, "x-tenant-id") or ""
-    return Addressed(where, request, subject_of(request.headers), partition)
+    return Addressed(where, request, partition)
 
 
 @lru_cache(maxsize=1024)

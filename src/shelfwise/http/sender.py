@@ -32,7 +32,8 @@ from shelfwise.http.wire.base import Wire
 _BLAMELESS = (LocalProtocolError, UnsupportedProtocol, PoolTimeout, DecodingError, ResponseTooLarge)
 _BREAKS = (ReadError, WriteError, RemoteProtocolError)
 _TIMEOUTS = (ConnectTimeout, ReadTimeout, WriteTimeout, PoolTimeout)
-_TOO_MANY_REQUESTS, _UNAVAILABLE = 429, 503
+_TOO_MANY_REQUESTS = 429
+_OVERLOADED = frozenset({_TOO_MANY_REQUESTS, 503})
 #: A timer that rings so much too late was held up, and every call under way with it.
 _LATE_SECONDS = 0.1
 
@@ -147,12 +148,12 @@ class Sender:
         elapsed = now - started
         status = response.status
         self.instances.answered(pick.instance, now, elapsed)
+        dropped = status in _OVERLOADED
         if status == _TOO_MANY_REQUESTS:
             self._throttle.told_too_many(now, call.partition)
         else:
-            self._throttle.answered(now, call.partition, overloaded=status == _UNAVAILABLE)
+            self._throttle.answered(now, call.partition, overloaded=dropped)
         slow = elapsed > self._slow_fraction * timeout
-        dropped = status in {_TOO_MANY_REQUESTS, _UNAVAILABLE}
         verdict = outcome_of(status)
         if status == 504 and _is_hurried(call, timeout):
             verdict, slow = "ignored", False

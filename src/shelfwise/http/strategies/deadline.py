@@ -26,8 +26,10 @@ class Deadline(NamedTuple):
 
 def grpc_timeout(seconds: float) -> str:
     """The ``grpc-timeout`` header for a peer that has ``seconds``: at most eight digits and a unit."""
-    milliseconds = int(min(max((seconds - TRANSIT_SECONDS) * 1000, 1), _GRPC_TIMEOUT_MAX_MILLISECONDS))
-    return f"{milliseconds}m"
+    milliseconds = (seconds - TRANSIT_SECONDS) * 1000
+    if not 1 <= milliseconds <= _GRPC_TIMEOUT_MAX_MILLISECONDS:
+        milliseconds = 1 if milliseconds < 1 else _GRPC_TIMEOUT_MAX_MILLISECONDS
+    return f"{int(milliseconds)}m"
 
 
 class LatencyWindow:

@@ -37,15 +37,19 @@ class TargetThrottle:
 
     def admit(self, now: float, partition: str) -> bool:
         """Whether to make the call; False: refuse it here."""
-        own = self._own.get(partition)
-        return (own is None or own.admit(now)) and self._whole.admit(now)
+        if self._own:
+            own = self._own.get(partition)
+            if own is not None and not own.admit(now):
+                return False
+        return self._whole.admit(now)
 
     def answered(self, now: float, partition: str, *, overloaded: bool) -> None:
         """The peer answered, with 503 or REFUSED_STREAM (``overloaded``) or with anything else but 429."""
         self._whole.answered(now, overloaded=overloaded)
-        own = self._own.get(partition)
-        if own is not None and not overloaded:
-            own.answered(now, overloaded=False)
+        if self._own and not overloaded:
+            own = self._own.get(partition)
+            if own is not None:
+                own.answered(now, overloaded=False)
 
     def told_too_many(self, now: float, partition: str) -> None:
         """The peer answered with 429."""
