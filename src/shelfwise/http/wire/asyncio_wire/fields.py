@@ -60,16 +60,16 @@ def checked_value(name: str, value: str) -> bytes:
     """The value as bytes.
 
     Raises:
-        LocalProtocolError: it has control characters or ends in spaces, or does not fit ISO 8859-1.
+        LocalProtocolError: it has control characters or ends in spaces, or cannot be encoded.
     """
     if value.isascii() and value.isprintable() and value.strip(" ") == value:
         return value.encode("ascii")
     if _BAD_IN_VALUE.search(value) is not None:
-        raise LocalProtocolError(f"The value of the header {name!r} has characters that are not allowed")
+        raise LocalProtocolError(f"The header value of {name!r} has characters that are not allowed")
     try:
-        return value.encode("latin-1")
+        return value.encode()
     except UnicodeEncodeError:
-        raise LocalProtocolError(f"The value of the header {name!r} has characters beyond ISO 8859-1") from None
+        raise LocalProtocolError(f"The value of the header {name!r} has characters that cannot be encoded") from None
 
 
 def checked_name(name: str) -> str:

@@ -1,6 +1,7 @@
 """The wire itself: from a request to a connection of its origin."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 
 from shelfwise.http.exceptions import UnsupportedProtocol
 from shelfwise.http.messages import WireRequest, WireResponse
@@ -35,13 +36,13 @@ class AsyncioWire(Wire):
         self._origins = OriginTable()
         self._pools: dict[str, OriginPool] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._life: AsyncGenerator[None, None] | None = None
 
     async def send(self, request: WireRequest, timeout: float) -> WireResponse:  # noqa: ASYNC109 - the seam
         base, target = _split(request.url)
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
-            self._loop = loop
-            self._pools = {}
+            await self._begin(loop)
         pool = self._pools.get(base)
         if pool is None:
             pool = self._make_pool(base)
@@ -51,6 +52,12 @@ class AsyncioWire(Wire):
             return await exchange.future
         finally:
             exchange.abandon()
+
+    async def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._pools = {}
+        self._life = _closing_at_the_end(self._pools)
+        await anext(self._life)
 
     def _make_pool(self, base: str) -> OriginPool:
         scheme, _, authority = base.partition("://")
@@ -71,14 +78,25 @@ class AsyncioWire(Wire):
         )
 
     async def aclose(self) -> None:
-        pools, self._pools = self._pools, {}
-        if self._loop is not asyncio.get_running_loop():
-            return
+        if self._life is not None and self._loop is asyncio.get_running_loop():
+            self._loop, life = None, self._life
+            await life.aclose()
+
+
+async def _closing_at_the_end(pools: dict[str, OriginPool]) -> AsyncGenerator[None, None]:
+    """Closes the connections in ``pools`` when it is closed itself.
+
+    The event loop does that with every asynchronous generator before it ends, so connections do not outlive it.
+    """
+    try:
+        yield
+    finally:
         ends = [end for pool in pools.values() for end in pool.close()]
         if ends:
             await asyncio.wait(ends, timeout=_CLOSE_SECONDS)
         for pool in pools.values():
             pool.abort()
+        pools.clear()
         if ends:
             await asyncio.wait(ends)
 
