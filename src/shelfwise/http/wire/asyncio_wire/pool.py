@@ -150,10 +150,10 @@ class OriginPool(Owner, Carrier):
     def _on_failure(self, error: WireError, protocol: Protocol | None) -> None:
         """No connection: over HTTP/1.1 that is the failure of one exchange, else of all that wait for it."""
         if protocol == "h1":
-            count = len(self._waiting) - len(self._openings)
+            count = 1 if len(self._waiting) > len(self._openings) else 0
         else:
             count = 0 if self._sessions else len(self._waiting)
-        for exchange in list(self._waiting)[: max(min(count, 1) if protocol == "h1" else count, 0)]:
+        for exchange in list(self._waiting)[:count]:
             del self._waiting[exchange]
             exchange.fail(type(error)(str(error), sent=error.sent))
         self._serve_others()
