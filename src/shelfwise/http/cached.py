@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from shelfwise.http.calls import Answer, Call
 from shelfwise.http.exceptions import DeadlineExceeded, HTTPClientError, RateLimited, ReadError
 from shelfwise.http.policy import Policy
@@ -126,7 +128,7 @@ class CachedCalls:
         """
         key = _flight_key(call)
         if self._flights.joined(key) is None:
-            patient = call._replace(ends_at=now + self._total_seconds, span=None)
+            patient = msgspec.structs.replace(call, ends_at=now + self._total_seconds, span=None)
             self._flights.lead(key, lambda: self._reload(patient))
 
     async def _load(self, call: Call) -> Answer | _Found | None:

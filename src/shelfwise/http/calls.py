@@ -1,6 +1,9 @@
-"""One logical call on its way through the pipeline, and what its attempts come to."""
+"""One logical call on its way through the pipeline, and what its attempts come to.
 
-from typing import NamedTuple
+Structs and not named tuples: made several times in each call, at a third of the price.
+"""
+
+import msgspec
 
 from shelfwise.http.exceptions import HTTPClientError, Reason, Sent
 from shelfwise.http.instances import Instance
@@ -10,7 +13,7 @@ from shelfwise.http.messages import WireRequest, WireResponse
 from shelfwise.http.strategies.cache import CacheKey
 
 
-class Call(NamedTuple):
+class Call(msgspec.Struct, frozen=True):
     """One logical call, ready to be sent.
 
     ``started_at`` and ``ends_at``, its deadline, are on the client's clock. ``repeatable``: doing it twice is doing it
@@ -31,7 +34,7 @@ class Call(NamedTuple):
     span: CallSpan | None
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True):
     """What the attempts of a call came to: a response, and why there was no further attempt if it is a failure."""
 
     response: WireResponse
@@ -39,7 +42,7 @@ class Answer(NamedTuple):
     reason: Reason | None
 
 
-class Outcome(NamedTuple):
+class Outcome(msgspec.Struct, frozen=True):
     """How one attempt ended: with a response or an error."""
 
     instance: Instance

@@ -1,7 +1,8 @@
 """The instances that answer for a target, each with its own breaker, and the choice among them."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+
+import msgspec
 
 from shelfwise.http.permits import Permits
 from shelfwise.http.policy import Policy
@@ -24,14 +25,14 @@ class Instance:
         self._last_break_at = float("-inf")
 
     def broke(self, started: float, now: float) -> bool:
-        """Whether a broken exchange is news: one lost connection is one failure, however many calls it carried."""
+        """Whether a broken exchange is news: one connection, lost or never made, is one failure for all its calls."""
         news = started >= self._last_break_at
         if news:
             self._last_break_at = now
         return news
 
 
-class Pick(NamedTuple):
+class Pick(msgspec.Struct, frozen=True):
     """An instance chosen for one attempt, with its breaker's permit."""
 
     instance: Instance

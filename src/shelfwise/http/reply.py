@@ -2,6 +2,8 @@
 
 from typing import Literal, NamedTuple
 
+import msgspec
+
 from shelfwise.http.exceptions import HTTPClientError, Reason
 from shelfwise.http.instrumentation.hooks import CacheStatus
 from shelfwise.http.messages import HeaderPairs, header_value
@@ -34,33 +36,20 @@ UNCACHED = CacheInfo("bypass", 0.0, None, 0.0, None)
 """Of a call that no cache was asked about."""
 
 
-class Reply:
+class Reply(msgspec.Struct, eq=False):
     """An answer as bytes: the caller decodes the body straight into its own type.
 
     ``attempts`` is 0 for an answer from the cache; ``reason`` says why a failed status was not retried further.
     """
 
-    __slots__ = ("attempts", "body", "cache", "headers", "http_version", "reason", "status", "url")
-
-    def __init__(
-        self,
-        status: int,
-        headers: HeaderPairs,
-        body: bytes,
-        http_version: str,
-        url: str,
-        cache: CacheInfo,
-        attempts: int,
-        reason: Reason | None,
-    ) -> None:
-        self.status = status
-        self.headers = headers
-        self.body = body
-        self.http_version = http_version
-        self.url = url
-        self.cache = cache
-        self.attempts = attempts
-        self.reason = reason
+    status: int
+    headers: HeaderPairs
+    body: bytes
+    http_version: str
+    url: str
+    cache: CacheInfo
+    attempts: int
+    reason: Reason | None
 
     def __repr__(self) -> str:
         return f"<Reply {self.status} {self.url} {len(self.body)} bytes, cache {self.cache.status}>"

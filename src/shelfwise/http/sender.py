@@ -2,6 +2,7 @@
 
 from shelfwise.http.calls import Call, Outcome
 from shelfwise.http.exceptions import (
+    ConnectError,
     ConnectTimeout,
     DeadlineExceeded,
     DecodingError,
@@ -30,7 +31,7 @@ from shelfwise.http.strategies.throttle import TargetThrottle
 from shelfwise.http.wire.base import Wire
 
 _BLAMELESS = (LocalProtocolError, UnsupportedProtocol, PoolTimeout, DecodingError, ResponseTooLarge)
-_BREAKS = (ReadError, WriteError, RemoteProtocolError)
+_BREAKS = (ConnectError, ConnectTimeout, ReadError, WriteError, RemoteProtocolError)
 _TIMEOUTS = (ConnectTimeout, ReadTimeout, WriteTimeout, PoolTimeout)
 _TOO_MANY_REQUESTS = 429
 _OVERLOADED = frozenset({_TOO_MANY_REQUESTS, 503})

@@ -1,7 +1,9 @@
 """Where instrumentation attaches: a protocol of events, each cheap and never awaited."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, Protocol
+
+import msgspec
 
 from shelfwise.http.exceptions import HTTPClientError
 from shelfwise.http.instrumentation.observed import ObservedClient
@@ -13,7 +15,7 @@ KNOWN_METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH
 """Methods that may name a series or a span; any other is the caller's invention, of which there is no end."""
 
 
-class CallInfo(NamedTuple):
+class CallInfo(msgspec.Struct, frozen=True):
     """One logical call: the URL is without user information, and tokens and bodies are no part of this.
 
     ``route`` is the template that the path was made of, empty where there was none.

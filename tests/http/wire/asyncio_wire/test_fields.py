@@ -16,7 +16,7 @@ PSEUDO = [(":method", "GET"), (":scheme", "https"), (":authority", "sales.exampl
 
 def decoded(block: bytes) -> list[tuple[str, str]]:
     raw = hpack.Decoder().decode(block, raw=True)
-    return [(bytes(name).decode("latin-1"), bytes(value).decode("latin-1")) for name, value in raw]
+    return [(bytes(name).decode(), bytes(value).decode()) for name, value in raw]
 
 
 @settings(max_examples=200, deadline=None)
@@ -52,7 +52,7 @@ def test_what_belongs_to_a_connection_of_http1_is_left_out_and_the_rest_is_added
         ("GET", "/", [("x", "a\r\nb: c")]),
         ("GET", "/", [("x", "a\0")]),
         ("GET", "/", [("x", " a")]),
-        ("GET", "/", [("x", "→")]),
+        ("GET", "/", [("x", "\ud800")]),
         ("GET", "/", [("x y", "a")]),
         ("GET", "/", [("", "a")]),
         ("GET", "/", [(":path", "/other")]),
