@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -10,9 +9,9 @@ import pytest
 
 from fixtures.contract import FUZZED, REFUSED, Raw, all_powerful, port_of, problem_of, send
 from fixtures.pairs import ServicePair, wait_until
+from fixtures.sizes import STATED
 
 COUNTER = itertools.count()
-STATED = os.environ.get("SHELFWISE_TEST_SIZE") == "stated"
 LONG = '"' + "x" * 100_000 + '"'
 DEEP = "[" * 5000 + "]" * 5000
 #: JSON texts that no scalar field may be.

@@ -14,10 +14,10 @@ import pytest
 
 from fixtures.contract import FUZZED, SCOPES, port_of, token
 from fixtures.pairs import ServicePair
+from fixtures.sizes import STATED
 
 HERE = Path(__file__).parent
 DOCUMENTS = HERE.parents[1] / "docs" / "reference" / "openapi"
-STATED = os.environ.get("SHELFWISE_TEST_SIZE") == "stated"
 EXAMPLES = 250 if STATED else 4
 
 
