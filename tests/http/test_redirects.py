@@ -1,4 +1,5 @@
 import pytest
+from msgspec.structs import replace
 
 from shelfwise.http import TooManyRedirects, WireRequest, exceptions
 from shelfwise.http.redirects import next_hop
@@ -40,11 +41,11 @@ def test_another_host_scheme_or_port_is_another_origin(location: str):
 
 @pytest.mark.parametrize("name", ["Cookie", "Proxy-Authorization", "X-Api-Key", "X-Auth-Token", "Idempotency-Key"])
 def test_another_origin_is_told_nothing_that_says_who_asks(name: str):
-    request = POST._replace(headers=((name, "secret"), ("x-y", "z")))
+    request = replace(POST, headers=((name, "secret"), ("x-y", "z")))
     following = hop(request, 307, "http://b.test/")
     assert following is not None
     assert following.headers == [("x-y", "z")]
-    assert hop(request, 307, "/y") == request._replace(url="http://a.test/y", headers=list(request.headers))
+    assert hop(request, 307, "/y") == replace(request, url="http://a.test/y", headers=list(request.headers))
 
 
 def test_the_default_port_spelled_out_is_the_same_origin():

@@ -1,14 +1,18 @@
-"""Requests and responses as plain values: what travels between the pipeline, its strategies and a wire."""
+"""Requests and responses as plain values: what travels between the pipeline, its strategies and a wire.
+
+Structs and not named tuples: one of each is made in every attempt, at a third of the price.
+"""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from shelfwise.http.redaction import without_secrets
 
 HeaderPairs = Sequence[tuple[str, str]]
 
 
-class WireRequest(NamedTuple):
+class WireRequest(msgspec.Struct, frozen=True):
     """One request, complete: an absolute URL without user information, and all headers but framing ones."""
 
     method: str
@@ -22,7 +26,7 @@ class WireRequest(NamedTuple):
         return f"<WireRequest {self.method} {without_secrets(self.url)}, headers {names}, {len(self.body)} bytes>"
 
 
-class WireResponse(NamedTuple):
+class WireResponse(msgspec.Struct, frozen=True):
     """One response, complete: header names in lower case, body decoded, ``http_version`` as in HTTP/2."""
 
     status: int

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from fixtures.http_peers import raw_peer
 from fixtures.servers import RunningServer
@@ -51,7 +52,7 @@ async def test_a_thousand_calls_keep_to_the_limit_of_connections(http1_kind: Wir
 async def test_a_cancelled_call_gives_its_connection_back(http1_kind: WireKind, server: RunningServer, body: bytes):
     wire = http1_kind.make(Policy(max_connections=2))
     for _ in range(20):
-        request = get(server.url + "/sleep?30")._replace(method="POST", body=body)
+        request = replace(get(server.url + "/sleep?30"), method="POST", body=body)
         tasks = [asyncio.ensure_future(wire.send(request, 60)) for _ in range(2)]
         await asyncio.sleep(0.01)
         for task in tasks:

@@ -38,7 +38,8 @@ class LogHooks(NoHooks):
         self._standard = standard if logger is None else None
 
     def started(self, call: CallInfo) -> None:
-        if self._wants_debug():
+        # Looked at in place, here and in finished(): every call comes by, and most write nothing.
+        if self._standard is None or self._standard.isEnabledFor(logging.DEBUG):
             self._logger.debug(f"{call.method} request to {without_secrets(call.url)}")
 
     def finished(
@@ -49,7 +50,7 @@ class LogHooks(NoHooks):
         attempts: int,  # noqa: ARG002
         cache: CacheStatus,  # noqa: ARG002
     ) -> None:
-        if self._wants_debug():
+        if self._standard is None or self._standard.isEnabledFor(logging.DEBUG):
             self._logger.debug(f"{call.method} {without_secrets(call.url)} - Status: {status}")
 
     def failed(self, call: CallInfo, error: HTTPClientError, seconds: float) -> None:  # noqa: ARG002

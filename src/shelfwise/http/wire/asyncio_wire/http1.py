@@ -1,6 +1,7 @@
 """An HTTP/1.1 connection on an asyncio transport: one exchange at a time, kept for the next when the peer allows it."""
 
 import asyncio
+from functools import lru_cache
 
 import httptools
 
@@ -18,7 +19,8 @@ from shelfwise.http.wire.asyncio_wire.socket_protocol import Owner, SocketProtoc
 from shelfwise.http.wire.decode import ACCEPT_ENCODING
 
 _WITH_BODY = frozenset({"PATCH", "POST", "PUT"})
-_ACCEPT_ENCODING = f"accept-encoding: {ACCEPT_ENCODING}\r\n".encode()
+_ASKS_ENCODING = b"accept-encoding: "
+_ACCEPT_ENCODING = b"%b%b\r\n" % (_ASKS_ENCODING, ACCEPT_ENCODING.encode())
 
 
 def head(request: WireRequest, authority: str, target: str) -> bytes:
@@ -31,17 +33,23 @@ def head(request: WireRequest, authority: str, target: str) -> bytes:
     lines = [f"{request.method} {target} HTTP/1.1\r\nhost: {authority}\r\n".encode("ascii")]
     asks_encoding = False
     for name, value in request.headers:
-        lowered = checked_name(name)
-        if lowered in FRAMING or lowered == "content-length":
-            continue
-        asks_encoding = asks_encoding or lowered == "accept-encoding"
-        lines.append(b"%b: %b\r\n" % (lowered.encode("ascii"), checked_value(name, value)))
+        start = _field_start(name)
+        if start:
+            asks_encoding = asks_encoding or start == _ASKS_ENCODING
+            lines.append(b"%b%b\r\n" % (start, checked_value(name, value)))
     if not asks_encoding:
         lines.append(_ACCEPT_ENCODING)
     if request.body or request.method in _WITH_BODY:
         lines.append(b"content-length: %d\r\n" % len(request.body))
     lines.append(b"\r\n")
     return b"".join(lines)
+
+
+@lru_cache(maxsize=256)
+def _field_start(name: str) -> bytes:
+    """What a field begins with, or nothing for one that is the wire's own. Raises as :func:`head` does."""
+    lowered = checked_name(name)
+    return b"" if lowered in FRAMING or lowered == "content-length" else f"{lowered}: ".encode("ascii")
 
 
 class _Response:
