@@ -16,7 +16,6 @@ from fixtures.servers import RunningServer, free_port
 from fixtures.wires import get, post
 from shelfwise.http import Policy, RustWire, WireRequest, exceptions
 from shelfwise.http.policy import HTTP2Mode
-from shelfwise.http.wire import WireUsage
 
 
 @asynccontextmanager
@@ -150,77 +149,6 @@ async def test_a_name_that_is_none_in_dns_is_a_connect_error_for_every_method(ho
     for request in (get(f"http://{host}.invalid/"), post(f"http://{host}.invalid/")):
         with pytest.raises(exceptions.ConnectError):
             await wire.send(request, 5)
-    await wire.aclose()
-
-
-async def test_no_free_connection_in_time_is_a_pool_timeout_and_unsent(server: RunningServer):
-    wire = RustWire(Policy(http2="off", max_connections=1))
-    busy = asyncio.ensure_future(wire.send(get(server.url + "/sleep?1"), 5))
-    await asyncio.sleep(0.1)
-    with pytest.raises(exceptions.PoolTimeout) as caught:
-        await wire.send(get(server.url + "/"), 0.1)
-    assert caught.value.sent == "no"
-    assert (await busy).status == 200
-    await wire.aclose()
-
-
-@pytest.mark.parametrize("mode", ["auto", "off"])
-async def test_the_limit_of_connections_holds_over_tls_with_a_peer_of_http1(authority: Authority, mode: HTTP2Mode):
-    open_now = most = 0
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal open_now, most
-        open_now += 1
-        most = max(most, open_now)
-        try:
-            while True:
-                await reader.readuntil(b"\r\n\r\n")
-                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
-        finally:
-            open_now -= 1
-
-    context = authority.server_context()
-    context.set_alpn_protocols(["http/1.1"])
-    wire = RustWire(Policy(http2=mode, tls_ca_cert=authority.pem, max_connections=5))
-    async with raw_peer(handle, context) as peer:
-        answers = await asyncio.gather(*(wire.send(get(peer.url + "/"), 60) for _ in range(200)))
-        await wire.aclose()
-    assert [answer.body for answer in answers] == [b"ok"] * 200
-    assert 1 < most <= 5
-
-
-@pytest.mark.parametrize(
-    ("mode", "calls", "expected"),
-    [("auto", 5, WireUsage(1, 5, 0)), ("off", 5, WireUsage(3, 3, 2)), ("off", 2, WireUsage(2, 2, 0))],
-)
-async def test_usage_counts_connections_streams_and_who_waits(
-    server: RunningServer, mode: HTTP2Mode, calls: int, expected: WireUsage
-):
-    wire = RustWire(Policy(http2=mode, max_connections=3))
-    assert wire.usage() == (0, 0, 0)
-    tasks = [asyncio.ensure_future(wire.send(get(server.url + "/sleep?0.5"), 20)) for _ in range(calls)]
-    async with asyncio.timeout(20):
-        while wire.usage() != expected:
-            assert not any(task.done() for task in tasks), wire.usage()
-            await asyncio.sleep(0.01)
-    await asyncio.gather(*tasks)
-    after = wire.usage()
-    assert (after.streams, after.waiting) == (0, 0)
-    assert after.connections == expected.connections
-    await wire.aclose()
-
-
-async def test_usage_forgets_calls_that_were_cancelled_or_failed(server: RunningServer):
-    wire = RustWire(Policy(http2="off", max_connections=1))
-    tasks = [asyncio.ensure_future(wire.send(get(server.url + "/sleep?30"), 20)) for _ in range(3)]
-    await asyncio.sleep(0.05)
-    assert wire.usage()[1:] == (1, 2)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    with pytest.raises(exceptions.ConnectError):
-        await wire.send(get(f"http://127.0.0.1:{free_port()}/"), 5)
-    assert wire.usage()[1:] == (0, 0)
     await wire.aclose()
 
 
