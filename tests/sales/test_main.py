@@ -348,7 +348,14 @@ def test_only_the_composition_root_and_the_relays_task_know_the_way_to_inventory
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             if any(
-                name in {"shelfwise.http", "shelfwise.sales.peers", "httpx2", "shelfwise.sales.orders.tasks"}
+                name
+                in {
+                    "shelfwise.http",
+                    "shelfwise.sales.peers",
+                    "httpx2",
+                    "shelfwise.sales.orders.tasks",
+                    "shelfwise.sales.stock_history.tasks",
+                }
                 or name.startswith("shelfwise.http.")
                 for name in names
             ):

@@ -9,7 +9,15 @@ from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from shelfwise.cli.lazy import failures, telemetry
 
@@ -83,6 +91,20 @@ def progress_display() -> Progress:
         TimeElapsedColumn(),
     )
     return Progress(*columns, console=err)
+
+
+@contextmanager
+def progress_stages() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on standard error for each stage; the callback takes (stage, done, total)."""
+    with progress_display() as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def update(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = progress.add_task(stage, total=total)
+            progress.update(tasks[stage], completed=done, total=total)
+
+        yield update
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from shelfwise.cli.console import AsJson, DataDir, TenantOption, print_fields, progress_bar, run
+from shelfwise.cli.console import AsJson, DataDir, TenantOption, print_fields, progress_stages, run
 from shelfwise.cli.lazy import services
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Forecast demand.")
@@ -20,8 +20,8 @@ def run_forecasts(tenant: TenantOption, as_json: AsJson = False, data_dir: DataD
     """Forecast every product of a tenant for its business date. Repeating it on the same data changes nothing."""
 
     async def work() -> dict[str, Any]:
-        with progress_bar("products") as show:
+        with progress_stages() as show:
             async with services.open_sales(data_dir) as sales:
-                return dict(await sales.forecasting.run(tenant, progress=show))
+                return dict(await sales.forecast_runs.run(tenant, progress=show))
 
     print_fields(run(work), as_json=as_json)

@@ -17,6 +17,7 @@ from shelfwise.platform.database import Database
 from shelfwise.platform.edge import Edge
 from shelfwise.platform.health import Check, Component, Readiness, health_router
 from shelfwise.platform.identity import service_tokens, token_verifier
+from shelfwise.platform.leases import Leases
 from shelfwise.platform.migrate import current_revision, head_revision
 from shelfwise.platform.outbox import Relay
 from shelfwise.platform.telemetry import HttpMetrics
@@ -29,6 +30,7 @@ from shelfwise.sales.bulk.service import BulkOrdersService
 from shelfwise.sales.config import SalesSettings
 from shelfwise.sales.forecasting.endpoints import forecasting_router
 from shelfwise.sales.forecasting.service import ForecastingService
+from shelfwise.sales.forecasting.tasks import ForecastRuns
 from shelfwise.sales.imports.endpoints import imports_router
 from shelfwise.sales.imports.service import ImportService
 from shelfwise.sales.orders.endpoints import orders_router
@@ -37,7 +39,9 @@ from shelfwise.sales.orders.tasks import InventoryDelivery
 from shelfwise.sales.peers import Peers
 from shelfwise.sales.product_refs.endpoints import product_refs_router
 from shelfwise.sales.product_refs.service import ProductRefsService
-from shelfwise.sales.tables import MIGRATIONS, OUTBOX
+from shelfwise.sales.stock_history.service import StockHistoryService
+from shelfwise.sales.stock_history.tasks import StockHistoryFetch
+from shelfwise.sales.tables import LEASES, MIGRATIONS, OUTBOX
 
 _DESCRIPTION = "Records what is sold, analyses it and forecasts demand."
 #: An outbox that has not moved for so long wants an operator's eye.
@@ -66,6 +70,7 @@ class Sales:
     imports: ImportService
     analytics: AnalyticsService
     forecasting: ForecastingService
+    forecast_runs: ForecastRuns
     peers: Peers
     relay_database: Database
     clock: Clock
@@ -97,11 +102,16 @@ def compose(
     # On SQLite the relay must share the process's one queue of writers.
     relay_database = database if relay_url is None else _database(settings, relay_url)
     peers = Peers(settings.INVENTORY_SERVICE_URL, hooks=hooks, tracing=tracing)
-    delivery = InventoryDelivery(peers.post_to_inventory, service_tokens(settings, MIGRATIONS.service))
+    tokens = service_tokens(settings, MIGRATIONS.service)
+    delivery = InventoryDelivery(peers.post_to_inventory, tokens)
     relay = Relay(relay_database, OUTBOX, delivery, clock=clock)
     product_refs = ProductRefsService(database, clock)
     booking = BookingService(database, product_refs, clock=clock, wake=relay.wake)
     product_refs.when_changed(booking.resolve_unresolved)
+    stock_history = StockHistoryService()
+    fetch = StockHistoryFetch(database, peers.ask_inventory, tokens, clock=clock)
+    forecasting = ForecastingService(database, product_refs, stock_history, clock=clock)
+    leases = Leases(database, LEASES, clock)
     return Sales(
         settings=settings,
         database=database,
@@ -112,7 +122,8 @@ def compose(
         bulk=BulkOrdersService(product_refs, booking),
         imports=ImportService(database, product_refs, booking, clock=clock),
         analytics=AnalyticsService(database, product_refs, clock=clock),
-        forecasting=ForecastingService(database, product_refs, clock=clock),
+        forecasting=forecasting,
+        forecast_runs=ForecastRuns(database, product_refs, stock_history, fetch, forecasting, leases, clock=clock),
         peers=peers,
         relay_database=relay_database,
         clock=clock,

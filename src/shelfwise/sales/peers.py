@@ -1,11 +1,20 @@
-"""The call that Sales itself makes: events to Inventory.
+"""The calls that Sales itself makes: events to Inventory, and questions of forecast runs.
 
-Only the relay uses it; no request handler of Sales ever calls Inventory.
+Only the relay and forecast runs use it; no request handler of Sales ever calls Inventory.
 """
 
 from collections.abc import Mapping
 
-from shelfwise.http import BreakerPolicy, CachePolicy, Hooks, Policy, RetryPolicy, ServiceClient, Tracing
+from shelfwise.http import (
+    BreakerPolicy,
+    CachePolicy,
+    Hooks,
+    HTTPClientError,
+    Policy,
+    RetryPolicy,
+    ServiceClient,
+    Tracing,
+)
 from shelfwise.platform.problems import UnavailableError
 
 _TIMEOUT_SECONDS = 10.0
@@ -22,6 +31,10 @@ _DELIVERY = Policy(
 
 class NotDeliveredError(UnavailableError):
     """Inventory did not take the events; the outbox keeps them."""
+
+
+class NoAnswerError(UnavailableError):
+    """Inventory has no answer to a question."""
 
 
 class Peers:
@@ -48,6 +61,17 @@ class Peers:
         if not 200 <= reply.status < 300:
             raise NotDeliveredError(f"Inventory answered {reply.status}.")
         return reply.body
+
+    async def ask_inventory(self, path: str, *, body: bytes, headers: Mapping[str, str], tenant_id: str) -> bytes:
+        """The body of Inventory's answer to a question that changes nothing.
+
+        Raises:
+            NoAnswerError: there is none, or it is not a 2xx.
+        """
+        try:
+            return await self.post_to_inventory(path, body=body, headers=headers, tenant_id=tenant_id)
+        except (HTTPClientError, NotDeliveredError) as error:
+            raise NoAnswerError(f"Inventory has no answer: {type(error).__name__}") from error
 
     async def aclose(self) -> None:
         """Closes the connections."""

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from shelfwise.platform.columns import Instant, Money
 from shelfwise.platform.idempotency import idempotency_table
+from shelfwise.platform.leases import leases_table
 from shelfwise.platform.migrate import Migrations
 from shelfwise.platform.outbox import outbox_table
 
@@ -193,7 +194,10 @@ FORECAST_RUNS = sa.Table(
     sa.Column("history_start", sa.Date, nullable=False),
     sa.Column("calibration_id", sa.Text, nullable=False),
     sa.Column("calibration", sa.LargeBinary, nullable=False),
-    sa.Column("finished_at", Instant, nullable=False),
+    # current | stale | none: what was known of stock-outs.
+    sa.Column("stock_history", sa.Text, nullable=False),
+    # Null while it is under way or was broken off; it goes on where it ended.
+    sa.Column("finished_at", Instant),
     sa.UniqueConstraint("tenant_id", "business_date", "input_hash", name="uq_forecast_runs_input"),
     sa.Index("ix_forecast_runs_finished", "tenant_id", "finished_at"),
 )
@@ -209,6 +213,19 @@ FORECASTS = sa.Table(
     sa.Column("payload", sa.LargeBinary, nullable=False),
     sa.Index("ix_forecasts_date", "tenant_id", "business_date"),
 )
+
+IN_STOCK_SHARES = sa.Table(
+    "in_stock_shares",
+    METADATA,
+    _tenant(),
+    sa.Column("product_id", sa.Text, primary_key=True),
+    sa.Column("start", sa.Date, nullable=False),
+    # See stock_history/rules.py.
+    sa.Column("shares", sa.LargeBinary, nullable=False),
+    sa.Column("fetched_at", Instant, nullable=False),
+)
+
+LEASES = leases_table(METADATA)
 
 OUTBOX = outbox_table(METADATA)
 

@@ -42,20 +42,20 @@ async def ask(shop, product="P07", days=30, level=0.95):
 
 async def test_a_run_covers_every_product_and_is_not_repeated_on_the_same_input(shop, clock):
     seen = []
-    run = await shop.forecasting.run("t1", progress=lambda done, total: seen.append((done, total)))
-    assert (run["products"], run["repeated"], seen[-1]) == (13, False, (13, 13))
+    run = await shop.forecast_runs.run("t1", progress=lambda *step: seen.append(step))
+    assert (run["products"], run["repeated"], seen[-1]) == (13, False, ("forecasting", 13, 13))
     clock.now += timedelta(hours=1)
-    again = await shop.forecasting.run("t1")
+    again = await shop.forecast_runs.run("t1")
     assert (again["run_id"], again["repeated"]) == (run["run_id"], True)
     # A sale of today is no part of the input: today is not over.
     await shop.imports.run("t1", chunks(HEADER + "x,1,2026-03-01T09:00,P01,5,1"), history=True)
-    assert (await shop.forecasting.run("t1"))["repeated"]
+    assert (await shop.forecast_runs.run("t1"))["repeated"]
     await shop.imports.run("t1", chunks(HEADER + "y,1,2026-02-27T09:00,P01,5,1"), history=True)
-    assert not (await shop.forecasting.run("t1"))["repeated"]
+    assert not (await shop.forecast_runs.run("t1"))["repeated"]
 
 
 async def test_a_stored_forecast_says_where_it_comes_from_and_adds_up(shop):
-    run = await shop.forecasting.run("t1")
+    run = await shop.forecast_runs.run("t1")
     answer = await ask(shop)
     assert (answer["run_id"], answer["business_date"], answer["as_of"]) == (
         run["run_id"],
@@ -74,14 +74,14 @@ async def test_a_stored_forecast_says_where_it_comes_from_and_adds_up(shop):
 
 
 async def test_sundays_on_which_the_shop_is_closed_are_forecast_as_such(shop):
-    await shop.forecasting.run("t1")
+    await shop.forecast_runs.run("t1")
     answer = await ask(shop, days=14)
     means = {date.fromisoformat(day["date"]).weekday(): day["mean"] for day in answer["daily"]}
     assert means[6] < 0.1 * means[2]
 
 
 async def test_a_longer_question_extends_the_run_without_contradicting_it(shop):
-    await shop.forecasting.run("t1", horizon=20)
+    await shop.forecast_runs.run("t1", horizon=20)
     short, long = await ask(shop, days=20), await ask(shop, days=180)
     assert long["totals"][:20] == short["totals"]
     assert long["daily"][:20] == short["daily"]
@@ -89,7 +89,7 @@ async def test_a_longer_question_extends_the_run_without_contradicting_it(shop):
 
 
 async def test_a_stale_run_is_recomputed_for_the_day_that_is_asked_about(shop, clock):
-    run = await shop.forecasting.run("t1")
+    run = await shop.forecast_runs.run("t1")
     clock.now += timedelta(days=1)
     answer = await ask(shop)
     assert (answer["business_date"], answer["as_of"]) == ("2026-03-02", "2026-03-02T12:00:00Z")
@@ -97,7 +97,7 @@ async def test_a_stale_run_is_recomputed_for_the_day_that_is_asked_about(shop, c
 
 
 async def test_a_level_between_stored_ones_lies_between_them_and_beyond_them_is_not_measured(shop):
-    await shop.forecasting.run("t1")
+    await shop.forecast_runs.run("t1")
     stock = [
         (await ask(shop, level=level))["recommended_stock_level"] for level in (1e-300, 0.9, 0.93, 0.95, 0.99, 0.999)
     ]
@@ -106,7 +106,7 @@ async def test_a_level_between_stored_ones_lies_between_them_and_beyond_them_is_
 
 
 async def test_many_products_come_in_the_order_asked_each_once(shop):
-    await shop.forecasting.run("t1")
+    await shop.forecast_runs.run("t1")
     query = ForecastQuery(product_ids=["P03", "?", "P01", "P03"], forecast_days=10, total_days=[5, 10])
     answer = await shop.forecasting.query("t1", query)
     assert [item["product_id"] for item in answer["items"]] == ["P03", "P01"]
@@ -116,7 +116,7 @@ async def test_many_products_come_in_the_order_asked_each_once(shop):
 
 
 async def test_a_product_without_history_is_wide_and_one_that_sales_does_not_know_is_404(shop):
-    await shop.forecasting.run("t1")
+    await shop.forecast_runs.run("t1")
     answer = await ask(shop, "NEW")
     assert answer["history_days"] == 0
     assert "No day of history" in answer["notes"][0]
@@ -127,7 +127,7 @@ async def test_a_product_without_history_is_wide_and_one_that_sales_does_not_kno
 
 
 async def test_old_forecasts_and_runs_are_pruned(shop, clock):
-    await shop.forecasting.run("t1")
+    await shop.forecast_runs.run("t1")
     assert await shop.forecasting.prune("t1") == 0
     clock.now += timedelta(days=36)
     assert await shop.forecasting.prune("t1") == 13
@@ -136,4 +136,4 @@ async def test_old_forecasts_and_runs_are_pruned(shop, clock):
 async def test_a_tenant_without_products_has_nothing_to_forecast(sales):
     await sales.product_refs.apply("t1", catalogue())
     with pytest.raises(NothingToForecastError):
-        await sales.forecasting.run("t1")
+        await sales.forecast_runs.run("t1")

@@ -54,15 +54,20 @@ async def load(sample: SampleTenant, api: Api, data_dir: Path, progress: Progres
     progress.update(task, description=f"{sample.tenant_id}: loaded")
 
 
-async def forecast_and_plan(sample: SampleTenant, data_dir: Path, sales_url: str, progress: Progress) -> None:
+async def forecast_and_plan(
+    sample: SampleTenant, data_dir: Path, *, sales_url: str, inventory_url: str, progress: Progress
+) -> None:
     """What runs every night otherwise: forecasts, then what to order."""
     task = progress.add_task(f"{sample.tenant_id}: forecasting", total=None)
 
     def show(done: int, total: int) -> None:
         progress.update(task, completed=done, total=total)
 
-    async with open_sales(data_dir) as sales:
-        await sales.forecasting.run(sample.tenant_id, progress=show)
+    def forecasting(stage: str, done: int, total: int) -> None:
+        progress.update(task, description=f"{sample.tenant_id}: {stage}", completed=done, total=total)
+
+    async with open_sales(data_dir, INVENTORY_SERVICE_URL=inventory_url) as sales:
+        await sales.forecast_runs.run(sample.tenant_id, progress=forecasting)
     progress.update(task, description=f"{sample.tenant_id}: planning")
     async with open_inventory(data_dir, SALES_SERVICE_URL=sales_url) as inventory:
         await inventory.replenishment.run(sample.tenant_id, progress=show)

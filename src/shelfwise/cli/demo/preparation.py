@@ -56,7 +56,9 @@ async def _load(folder: DemoFolder, urls: Mapping[str, str], token: str, product
     with progress_display() as progress:
         for sample in samples:
             await load(sample, _api(urls, token, sample.tenant_id), folder.path, progress)
-            await forecast_and_plan(sample, folder.path, urls["sales"], progress)
+            await forecast_and_plan(
+                sample, folder.path, sales_url=urls["sales"], inventory_url=urls["inventory"], progress=progress
+            )
     for sample in samples:
         err.print(f"{sample.tenant_id}: {len(sample.products)} products, {len(sample.lines)} order lines.")
     folder.set_loaded()

@@ -15,7 +15,10 @@ from shelfwise.sales.tables import FORECAST_RUNS, FORECASTS, SALES_DAILY
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A finished run, without its calibration's bytes."""
+    """A run, without its calibration's bytes; ``finished_at`` None: under way, or broken off.
+
+    ``stock_history`` says what it knew of stock-outs: current, stale or none.
+    """
 
     run_id: str
     business_date: date
@@ -24,7 +27,8 @@ class RunRecord:
     products: int
     history_start: date
     calibration_id: str
-    finished_at: datetime
+    stock_history: str
+    finished_at: datetime | None
 
 
 _RUN_NAMES = tuple(RunRecord.__dataclass_fields__)
@@ -59,7 +63,7 @@ class ForecastingRepository:
         c = FORECAST_RUNS.c
         query = (
             sa.select(*(c[name] for name in _RUN_NAMES))
-            .where(c.tenant_id == self._tenant_id)
+            .where(c.tenant_id == self._tenant_id, c.finished_at.is_not(None))
             .order_by(c.finished_at.desc(), c.run_id.desc())
             .limit(1)
         )
@@ -75,13 +79,30 @@ class ForecastingRepository:
         return found
 
     async def add_run(self, run: RunRecord, calibration: bytes) -> None:
-        """Keeps a run; one with the same input that finished first stays."""
+        """Keeps a run that begins."""
         values = {name: getattr(run, name) for name in _RUN_NAMES}
         await self._connection.execute(
-            insert_into(self._connection, FORECAST_RUNS)
-            .values(tenant_id=self._tenant_id, calibration=calibration, **values)
-            .on_conflict_do_nothing()
+            insert_into(self._connection, FORECAST_RUNS).values(
+                tenant_id=self._tenant_id, calibration=calibration, **values
+            )
         )
+
+    async def finish_run(self, run_id: str, finished_at: datetime) -> None:
+        """Marks the run as finished."""
+        c = FORECAST_RUNS.c
+        await self._connection.execute(
+            sa.update(FORECAST_RUNS)
+            .where(c.tenant_id == self._tenant_id, c.run_id == run_id)
+            .values(finished_at=finished_at)
+        )
+
+    async def stored_by(self, business_date: date, run_id: str) -> set[str]:
+        """The products whose forecast for the business date is of that run."""
+        c = FORECASTS.c
+        query = sa.select(c.product_id).where(
+            c.tenant_id == self._tenant_id, c.business_date == business_date, c.run_id == run_id
+        )
+        return set(await self._connection.scalars(query))
 
     async def store(
         self,

@@ -1,7 +1,7 @@
 """From daily rows to a panel, and from a forecast to the compact form that is stored: pure."""
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from hashlib import sha256
@@ -20,6 +20,8 @@ MAX_HORIZON = 180
 #: Three years, the longest memory of the forecaster.
 MAX_HISTORY_DAYS = 1099
 SHORT_HISTORY_DAYS = 14
+#: A larger tenant is calibrated on a sample: its tables are settled long before.
+CALIBRATION_PRODUCTS = 2000
 _FORMAT = 1
 
 
@@ -54,6 +56,10 @@ class StoredForecast(msgspec.Struct, frozen=True):
     terms: tuple[str, ...]
     means: bytes
     quantiles: bytes
+    #: Days of which stock is known, how many of them were out of stock in sum, and the first day that is not known.
+    stock_days: int = 0
+    stock_out_days: float = 0.0
+    stock_until: date | None = None
 
     @property
     def horizon(self) -> int:
@@ -88,8 +94,25 @@ def panel_start(products: Iterable[ProductSeries], today: date) -> date:
     return max(min(earliest, today - timedelta(days=1)), today - timedelta(days=MAX_HISTORY_DAYS))
 
 
-def panel_of(products: Sequence[ProductSeries], rows: Iterable[DayUnits], start: date, today: date) -> Panel:
-    """Daily units from ``start`` to yesterday; a listed day without a sale is zero."""
+def sample_of(products: Sequence[ProductSeries], seed: int = 0) -> list[ProductSeries]:
+    """At most ``CALIBRATION_PRODUCTS`` of the products, in their order: what a run is calibrated on."""
+    if len(products) <= CALIBRATION_PRODUCTS:
+        return list(products)
+    chosen = np.random.default_rng(seed).choice(len(products), CALIBRATION_PRODUCTS, replace=False)
+    return [products[index] for index in np.sort(chosen)]
+
+
+def panel_of(
+    products: Sequence[ProductSeries],
+    rows: Iterable[DayUnits],
+    start: date,
+    today: date,
+    shares: Mapping[str, NDArray[np.float32]] | None = None,
+) -> Panel:
+    """Daily units from ``start`` to yesterday; a listed day without a sale is zero.
+
+    ``shares`` holds the in-stock share of each of these days for the products of which it is known.
+    """
     days = (today - start).days
     values = np.zeros((len(products), days), dtype=np.float32)
     place = {product.product_id: index for index, product in enumerate(products)}
@@ -99,22 +122,40 @@ def panel_of(products: Sequence[ProductSeries], rows: Iterable[DayUnits], start:
         index, column = place[product_id], (day - start).days
         # A day on which a product sold is a day on which it was listed.
         values[index, column] = quantity + (0.0 if np.isnan(values[index, column]) else values[index, column])
-    return Panel(ids=[product.product_id for product in products], start=start, values=values, groups=_groups(products))
+    in_stock = None
+    if shares:
+        in_stock = np.full((len(products), days), np.nan, dtype=np.float32)
+        for product_id, known in shares.items():
+            in_stock[place[product_id]] = known
+    ids = [product.product_id for product in products]
+    return Panel(ids=ids, start=start, values=values, in_stock=in_stock, groups=_groups(products))
 
 
-def input_hash(panel: Panel, horizon: int) -> bytes:
-    """What makes two runs the same run: every number that goes into it."""
-    digest = sha256(f"{_FORMAT} {horizon} {panel.start} {panel.values.shape}".encode())
-    digest.update("\n".join(panel.ids).encode())
-    digest.update(np.ascontiguousarray(panel.values).tobytes())
-    if panel.groups is not None:
-        digest.update(np.ascontiguousarray(panel.groups).tobytes())
-    return digest.digest()
+class InputDigest:
+    """What makes two runs the same run: every number that goes into them, in whatever portions it is added."""
+
+    def __init__(self, horizon: int, start: date) -> None:
+        self._names = sha256(f"{_FORMAT} {horizon} {start}".encode())
+        self._values, self._stock, self._groups = sha256(), sha256(), sha256()
+
+    def add(self, panel: Panel) -> None:
+        """Takes the next products of the run."""
+        self._names.update("".join(f"\n{name}" for name in panel.ids).encode())
+        self._values.update(np.ascontiguousarray(panel.values).tobytes())
+        unknown = np.full(panel.values.shape, np.nan, dtype=np.float32)
+        self._stock.update(np.ascontiguousarray(unknown if panel.in_stock is None else panel.in_stock).tobytes())
+        if panel.groups is not None:
+            self._groups.update(np.ascontiguousarray(panel.groups).tobytes())
+
+    def result(self) -> bytes:
+        parts = (self._names, self._values, self._stock, self._groups)
+        return sha256(b"".join(part.digest() for part in parts)).digest()
 
 
 def stored_forecasts(panel: Panel, forecast: Forecast) -> list[StoredForecast]:
     """Each product's forecast in the form that is stored."""
     history = np.count_nonzero(~np.isnan(panel.values), axis=1)
+    stock = _stock_known(panel)
     terms = tuple(forecast.explanation)
     daily = forecast.daily
     packed = []
@@ -134,9 +175,24 @@ def stored_forecasts(panel: Panel, forecast: Forecast) -> list[StoredForecast]:
                 terms=terms,
                 means=np.stack(means).astype("<f8").tobytes(),
                 quantiles=quantiles.astype("<f4").tobytes(),
+                stock_days=stock[row][0],
+                stock_out_days=stock[row][1],
+                stock_until=stock[row][2],
             )
         )
     return packed
+
+
+def _stock_known(panel: Panel) -> list[tuple[int, float, date | None]]:
+    """Days of which stock is known, how many of them were out of stock, and the first day after the last known."""
+    if panel.in_stock is None:
+        return [(0, 0.0, None)] * len(panel)
+    found: list[tuple[int, float, date | None]] = []
+    for row in panel.in_stock:
+        known = np.flatnonzero(~np.isnan(row))
+        until = panel.start + timedelta(days=int(known[-1]) + 1) if len(known) else None
+        found.append((len(known), round(float(len(known) - row[known].sum(dtype=np.float64)), 4), until))
+    return found
 
 
 def pack(forecast: StoredForecast) -> bytes:

@@ -9,6 +9,7 @@ import numpy as np
 
 from shelfwise.contracts.forecasts import DayDemand, DemandForecast, ExplanationTerm, TotalDemand
 from shelfwise.planning.demand import LEVELS
+from shelfwise.sales.forecasting.repository import RunRecord
 from shelfwise.sales.forecasting.rules import (
     SHORT_HISTORY_DAYS,
     ForecastArrays,
@@ -42,7 +43,11 @@ class Origin:
 
 
 class ForecastRun(TypedDict):
-    """A finished run. ``repeated`` says that nothing had changed since the run of the same input."""
+    """A finished run. ``repeated`` says that nothing had changed since the run of the same input.
+
+    ``stock_history`` is ``current``; ``stale`` when Inventory had no answer and what was known before was used; or
+    ``none``: days out of stock count as days without demand.
+    """
 
     run_id: str
     business_date: str
@@ -50,8 +55,24 @@ class ForecastRun(TypedDict):
     horizon_days: int
     history_start: str
     calibration_id: str
-    finished_at: str
+    stock_history: str
+    finished_at: str | None
     repeated: bool
+
+
+def run_view(run: RunRecord, *, repeated: bool) -> ForecastRun:
+    """The run as it is shown."""
+    return ForecastRun(
+        run_id=run.run_id,
+        business_date=run.business_date.isoformat(),
+        products=run.products,
+        horizon_days=run.horizon,
+        history_start=run.history_start.isoformat(),
+        calibration_id=run.calibration_id,
+        stock_history=run.stock_history,
+        finished_at=None if run.finished_at is None else _iso(run.finished_at),
+        repeated=repeated,
+    )
 
 
 def demand_forecast(product_id: str, stored: StoredForecast, origin: Origin, asked: Asked) -> DemandForecast:
@@ -126,8 +147,18 @@ def _notes(stored: StoredForecast, origin: Origin) -> list[str]:
         )
     if origin.run_id is None:
         notes.append("No forecast run yet: calibrated on the products asked for alone. Start one with `forecast run`.")
-    notes.append("Days out of stock count as days without demand: no stock history was given.")
+    notes.append(_stock_note(stored, origin.business_date))
     return notes
+
+
+def _stock_note(stored: StoredForecast, today: date) -> str:
+    if stored.stock_until is None:
+        return "Days out of stock count as days without demand: no stock history was given."
+    out = f"{stored.stock_out_days:.1f}".removesuffix(".0")
+    note = f"Out of stock on {out} of the {stored.stock_days} days of which stock is known: no lack of demand."
+    if stored.stock_until < today:
+        note += f" From {stored.stock_until} on it is not known."
+    return note
 
 
 def _numbers(values: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> list[float]:

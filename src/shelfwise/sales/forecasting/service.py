@@ -1,45 +1,34 @@
-"""Demand forecasts: one run over all products of a tenant, and answers from what it stored.
+"""Demand forecasts: answers from what the last run stored.
 
 A product without a stored forecast for the business date, or asked about a longer time, is computed on demand from
 the latest run's calibration, so that no answer contradicts the run's advice.
 """
 
 import asyncio
-import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime, timedelta
 
-import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shelfwise.contracts.forecasts import DemandForecast, ForecastAnswer, ForecastQuery
-from shelfwise.planning.demand import Calibration, Panel, calibrate, forecast
+from shelfwise.planning.demand import Calibration, Panel, forecast
 from shelfwise.platform.database import Database
 from shelfwise.platform.problems import NotFoundError
-from shelfwise.sales.forecasting.repository import ForecastingRepository, RunRecord
+from shelfwise.sales.forecasting.repository import ForecastingRepository
 from shelfwise.sales.forecasting.rules import (
-    STORED_HORIZON,
     ProductSeries,
     StoredForecast,
-    input_hash,
     panel_of,
     panel_start,
     stored_forecasts,
 )
-from shelfwise.sales.forecasting.schemas import Asked, ForecastRun, Origin, demand_forecast
+from shelfwise.sales.forecasting.schemas import Asked, Origin, demand_forecast
 from shelfwise.sales.product_refs.service import KnownProduct, ProductRefsService, Tenant
-
-__all__ = ["ForecastProgress", "ForecastRun", "ForecastingService"]
+from shelfwise.sales.stock_history.service import StockHistoryService
 
 RETENTION = timedelta(days=35)
-_SHARD_PRODUCTS = 500
 _CALIBRATIONS_KEPT = 32
-
-#: Called with products done and products in all.
-ForecastProgress = Callable[[int, int], None]
-
-logger = structlog.get_logger("shelfwise.forecasting")
 
 
 class ProductUnknownError(NotFoundError):
@@ -53,43 +42,19 @@ class NothingToForecastError(NotFoundError):
 
 
 class ForecastingService:
-    def __init__(self, database: Database, product_refs: ProductRefsService, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        product_refs: ProductRefsService,
+        stock_history: StockHistoryService,
+        *,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._database = database
         self._product_refs = product_refs
+        self._stock_history = stock_history
         self._clock = clock
         self._calibrations: OrderedDict[tuple[str, str], Calibration] = OrderedDict()
-
-    async def run(
-        self, tenant_id: str, *, horizon: int = STORED_HORIZON, progress: ForecastProgress | None = None
-    ) -> ForecastRun:
-        """Forecasts all products of a tenant and stores the run; the same input on the same day is not run again.
-
-        Raises:
-            NothingToForecastError: the tenant has no products.
-        """
-        tenant = await self._product_refs.tenant(tenant_id)
-        today = tenant.today(self._clock())
-        async with self._database.read(tenant_id) as connection:
-            products = [_series(product) for product in await self._product_refs.all_products(connection, tenant_id)]
-            if not products:
-                raise NothingToForecastError(tenant_id)
-            start = panel_start(products, today)
-            rows = await ForecastingRepository(connection, tenant_id).daily_units(start, today)
-        panel = await asyncio.to_thread(panel_of, products, rows, start, today)
-        digest = await asyncio.to_thread(input_hash, panel, horizon)
-        async with self._database.read(tenant_id) as connection:
-            before = await ForecastingRepository(connection, tenant_id).run_of(today, digest)
-        if before is not None:
-            return _run_view(before, repeated=True)
-        calibration = await asyncio.to_thread(calibrate, panel, horizon)
-        run_id = f"{int(self._clock().timestamp() * 1000):012x}{secrets.token_hex(4)}"
-        await self._store_panel(tenant, today, run_id, panel, calibration, horizon, progress)
-        run = RunRecord(run_id, today, digest, horizon, len(panel), start, calibration.id, self._clock())
-        async with self._database.write(tenant_id) as connection:
-            await ForecastingRepository(connection, tenant_id).add_run(run, calibration.to_bytes())
-        self._keep(tenant_id, run_id, calibration)
-        logger.info("forecast.run", run_id=run_id, products=len(panel), days=panel.days)
-        return _run_view(run, repeated=False)
 
     async def product(
         self, tenant_id: str, product_id: str, *, forecast_days: int, service_level: float
@@ -116,26 +81,19 @@ class ForecastingService:
             repository = ForecastingRepository(connection, tenant_id)
             return await repository.prune(tenant.today(self._clock()) - RETENTION)
 
-    async def _store_panel(
+    async def panel(
         self,
-        tenant: Tenant,
+        connection: AsyncConnection,
+        tenant_id: str,
+        products: Sequence[ProductSeries],
+        start: date,
         today: date,
-        run_id: str,
-        panel: Panel,
-        calibration: Calibration,
-        horizon: int,
-        progress: ForecastProgress | None,
-    ) -> None:
-        """Stores shard by shard, so that other writers get their turn between two."""
-        for begin in range(0, len(panel), _SHARD_PRODUCTS):
-            shard = panel.rows(slice(begin, begin + _SHARD_PRODUCTS))
-            packed = await asyncio.to_thread(_computed, shard, horizon, calibration)
-            async with self._database.write(tenant.tenant_id) as connection:
-                await ForecastingRepository(connection, tenant.tenant_id).store(
-                    today, run_id, list(zip(shard.ids, packed, strict=True)), self._clock()
-                )
-            if progress is not None:
-                progress(begin + len(shard), len(panel))
+    ) -> Panel:
+        """What is known of the products' demand on each day from ``start`` to yesterday."""
+        ids = [product.product_id for product in products]
+        rows = await ForecastingRepository(connection, tenant_id).daily_units(start, today, ids)
+        shares = await self._stock_history.shares(connection, tenant_id, ids, start, today)
+        return await asyncio.to_thread(panel_of, products, rows, start, today, shares)
 
     async def _answer(self, tenant_id: str, product_ids: Sequence[str], asked: Asked) -> ForecastAnswer:
         tenant = await self._product_refs.tenant(tenant_id)
@@ -172,8 +130,8 @@ class ForecastingService:
         calibration = None if run is None else await self._calibration(repository, tenant.tenant_id, run.run_id)
         # The run's own first day, so that a product alone gets what it gets among all.
         start = panel_start(series, today) if run is None else min(run.history_start, panel_start(series, today))
-        rows = await repository.daily_units(start, today, [product.product_id for product in series])
-        packed = await asyncio.to_thread(lambda: _computed(panel_of(series, rows, start, today), horizon, calibration))
+        panel = await self.panel(connection, tenant.tenant_id, series, start, today)
+        packed = await asyncio.to_thread(computed, panel, horizon, calibration)
         origin = Origin(today, None if run is None else run.run_id, self._clock())
         return {product.product_id: (origin, kept) for product, kept in zip(series, packed, strict=True)}
 
@@ -193,22 +151,10 @@ class ForecastingService:
             self._calibrations.popitem(last=False)
 
 
-def _computed(panel: Panel, horizon: int, calibration: Calibration | None) -> list[StoredForecast]:
+def computed(panel: Panel, horizon: int, calibration: Calibration | None) -> list[StoredForecast]:
+    """The products' forecasts in the form that is stored; without a calibration by one of this very panel."""
     return stored_forecasts(panel, forecast(panel, horizon, calibration=calibration))
 
 
 def _series(product: KnownProduct) -> ProductSeries:
     return ProductSeries(product.product_id, product.category, product.listed_from)
-
-
-def _run_view(run: RunRecord, *, repeated: bool) -> ForecastRun:
-    return ForecastRun(
-        run_id=run.run_id,
-        business_date=run.business_date.isoformat(),
-        products=run.products,
-        horizon_days=run.horizon,
-        history_start=run.history_start.isoformat(),
-        calibration_id=run.calibration_id,
-        finished_at=run.finished_at.isoformat().replace("+00:00", "Z"),
-        repeated=repeated,
-    )
