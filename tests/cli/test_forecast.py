@@ -1,5 +1,10 @@
 """Forecasts are made from the command line, once for the same data."""
 
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
 from fixtures.sales import catalogue
 
 
@@ -30,3 +35,48 @@ def test_an_unknown_tenant_is_one_line(cli):
 def test_a_tenant_that_sales_has_not_learned_of_yet_is_told_that_both_services_must_run(cli):
     cli.ok("tenant", "create", "early")
     assert "when both run" in cli("forecast", "run", "--tenant", "early").error
+
+
+@pytest.fixture
+def acme(cli, tmp_path):
+    """Two products that sold for 150 days; a forecast run."""
+    cli.sales_learns(catalogue("P1", "P2", tenant="acme"))
+    day = datetime.now(UTC).date() - timedelta(days=150)
+    lines = [
+        f"O{n}{name},1,{day + timedelta(days=n)}T10:00:00,{name},{n % 5 + 1},2.50\n"
+        for n in range(150)
+        for name in ("P1", "P2")
+    ]
+    (tmp_path / "sales.csv").write_text("order_id,line_no,ordered_at,product,quantity,unit_price\n" + "".join(lines))
+    cli.ok("import", "sales", "sales.csv", "--tenant", "acme", "--history")
+    cli.ok("forecast", "run", "--tenant", "acme")
+    return cli
+
+
+def test_a_forecast_is_shown_with_its_totals_its_terms_and_what_is_not_known(acme):
+    text = acme.ok("forecast", "show", "P1", "--tenant", "acme", "--days", "14")
+    assert re.search(r"^predicted_demand +4[0-9]\.", text, re.MULTILINE)
+    assert re.search(r"^ *14 ", text, re.MULTILINE)
+    assert "level" in text
+    assert "Note: Days out of stock count as days without demand" in text
+    as_json = acme("forecast", "show", "P1", "--tenant", "acme", "--days", "14", "--json").json()
+    assert (as_json["forecast_days"], len(as_json["daily"])) == (14, 14)
+
+
+def test_a_forecast_of_what_sales_does_not_know_or_of_a_wrong_level_is_one_line(acme):
+    assert acme("forecast", "show", "nope", "--tenant", "acme").error == "Sales knows no product 'nope'."
+    assert "must be between 0 and 1" in acme("forecast", "show", "P1", "-t", "acme", "--service-level", "1").err
+
+
+def test_a_backtest_says_how_good_forecasts_from_past_days_were(acme):
+    found = acme("forecast", "backtest", "--tenant", "acme", "--origins", "2", "--json").json()
+    assert (found["products"], len(found["origins"])) == (2, 2)
+    last = found["panel"][-1]
+    assert (last["days"], last["windows"]) == (28, 4)
+    assert abs(last["bias"]) < 0.1
+    assert last["wape"] < 0.1
+    assert "all " in acme.ok("forecast", "backtest", "--tenant", "acme", "--product", "P2")
+
+
+def test_a_backtest_of_a_short_history_says_what_is_missing(acme):
+    assert "leave no history" in acme("forecast", "backtest", "--tenant", "acme", "--origins", "20").error

@@ -60,6 +60,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/sales/returns": {"order_id": ORDERS[0], "lines": [LINE]},
     "POST /api/sales/analytics/query": {"product_ids": ["P-1"]},
     "POST /api/sales/forecasts/query": {"product_ids": ["P-1"]},
+    "POST /api/sales/forecasts/refresh": {"product_ids": ["P-1"]},
 }  # fmt: skip
 FILES = {
     "POST /api/inventory/products/import": ("text/csv", b"product_id,name\nP-1,Taken over\n"),

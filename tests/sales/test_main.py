@@ -376,6 +376,6 @@ async def test_no_route_waits_for_inventory(tmp_path):
             "/api/sales/imports",
         ):
             assert (await call("GET", target))[0] == 200
-        for target in ("/api/sales/analytics/query", "/api/sales/forecasts/query"):
-            assert (await call("POST", target, {"product_ids": ["P1"]}))[0] == 200
+        for target, status in (("analytics/query", 200), ("forecasts/query", 200), ("forecasts/refresh", 409)):
+            assert (await call("POST", f"/api/sales/{target}", {"product_ids": ["P1"]}))[0] == status
     assert inventory.requests == []

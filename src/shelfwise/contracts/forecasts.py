@@ -88,3 +88,20 @@ class ForecastAnswer(TypedDict):
 
     items: list[DemandForecast]
     unknown: list[str]
+
+
+class ForecastRefresh(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Body of ``POST /api/sales/forecasts/refresh``: products whose stored forecast is to be computed anew."""
+
+    product_ids: ProductIds
+
+
+class RefreshAnswer(TypedDict):
+    """How many forecasts were computed anew, by which run's calibration; ``unknown`` ids are not Sales'."""
+
+    refreshed: int
+    run_id: str
+    calibration_id: str
+    business_date: str
+    as_of: str
+    unknown: list[str]

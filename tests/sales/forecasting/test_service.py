@@ -7,7 +7,7 @@ import pytest
 
 from fixtures.sales import catalogue
 from shelfwise.contracts.forecasts import LEVELS, ForecastQuery
-from shelfwise.sales.forecasting.service import NothingToForecastError, ProductUnknownError
+from shelfwise.sales.forecasting.service import NoRunError, NothingToForecastError, ProductUnknownError
 
 HEADER = "order_id,line_no,ordered_at,product,quantity,unit_price\n"
 DAYS = 150
@@ -137,3 +137,29 @@ async def test_a_tenant_without_products_has_nothing_to_forecast(sales):
     await sales.product_refs.apply("t1", catalogue())
     with pytest.raises(NothingToForecastError):
         await sales.forecast_runs.run("t1")
+
+
+async def test_a_refresh_computes_anew_by_the_runs_calibration_and_stores_it(shop, clock):
+    run = await shop.forecast_runs.run("t1")
+    before = await ask(shop)
+    lines = [f"z{n},1,2026-02-{n:02}T09:00,P07,100,1" for n in range(10, 29)]
+    await shop.imports.run("t1", chunks(HEADER + "\n".join(lines)), history=True)
+    assert (await ask(shop))["predicted_demand"] == before["predicted_demand"]
+    clock.now += timedelta(minutes=5)
+    told = await shop.forecasting.refresh("t1", ["P07", "?", "P07"])
+    assert told == {
+        "refreshed": 1,
+        "run_id": run["run_id"],
+        "calibration_id": run["calibration_id"],
+        "business_date": "2026-03-01",
+        "as_of": "2026-03-01T12:05:00Z",
+        "unknown": ["?"],
+    }
+    after = await ask(shop)
+    assert after["predicted_demand"] > 2 * before["predicted_demand"]
+    assert (after["as_of"], after["run_id"]) == ("2026-03-01T12:05:00Z", run["run_id"])
+
+
+async def test_a_refresh_before_any_run_says_how_to_start_one(shop):
+    with pytest.raises(NoRunError, match="shelfwise forecast run --tenant t1"):
+        await shop.forecasting.refresh("t1", ["P07"])

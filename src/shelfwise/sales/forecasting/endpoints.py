@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from litestar import Request, Router, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from shelfwise.contracts.forecasts import DemandForecast, ForecastAnswer, ForecastQuery
+from shelfwise.contracts.forecasts import DemandForecast, ForecastAnswer, ForecastQuery, ForecastRefresh, RefreshAnswer
 from shelfwise.platform.apidocs import problem_responses
 from shelfwise.platform.guards import tenant_of
 from shelfwise.sales.forecasting.service import ForecastingService
@@ -43,4 +43,15 @@ def forecasting_router(service: ForecastingService) -> Router:
         """In the order asked; products that Sales does not know are listed apart."""
         return await service.query(tenant_of(request), data)
 
-    return Router("/", route_handlers=[product, query], tags=["Forecasts"])
+    @post(
+        "/api/sales/forecasts/refresh",
+        opt={"scope": "sales:write", "service": True},
+        status_code=200,
+        summary="Compute stored forecasts anew",
+        responses=problem_responses(409, 413, 415, 422),
+    )
+    async def refresh(request: AnyRequest, data: JSONBody[ForecastRefresh]) -> RefreshAnswer:
+        """From today's data, by the calibration of the last run. Repeating it changes nothing but `as_of`."""
+        return await service.refresh(tenant_of(request), data.product_ids)
+
+    return Router("/", route_handlers=[product, query, refresh], tags=["Forecasts"])

@@ -8,7 +8,7 @@ from typing import TypedDict
 import numpy as np
 
 from shelfwise.contracts.forecasts import DayDemand, DemandForecast, ExplanationTerm, TotalDemand
-from shelfwise.planning.demand import LEVELS
+from shelfwise.planning.demand import LEVELS, Backtest, Panel, Score
 from shelfwise.sales.forecasting.repository import RunRecord
 from shelfwise.sales.forecasting.rules import (
     SHORT_HISTORY_DAYS,
@@ -60,6 +60,62 @@ class ForecastRun(TypedDict):
     repeated: bool
 
 
+class BacktestScore(TypedDict):
+    """Totals of the first ``days`` days, over all windows of a class or of all products.
+
+    ``bias``, ``wape`` and ``naive_wape`` are relative to sales; ``skill`` is 1 - wape / naive_wape, of the last seven
+    days repeated. ``within`` and ``below``: the share of totals at most, and less than, each level's quantile.
+    """
+
+    days: int
+    windows: int
+    bias: float | None
+    wape: float | None
+    naive_wape: float | None
+    skill: float | None
+    within: dict[str, float | None]
+    below: dict[str, float | None]
+
+
+class BacktestView(TypedDict):
+    """Forecasts made from past days with what was known then, and what came. ``origins`` are first forecast days."""
+
+    origins: list[str]
+    products: int
+    panel: list[BacktestScore]
+    classes: dict[str, list[BacktestScore]]
+
+
+def backtest_view(panel: Panel, result: Backtest) -> BacktestView:
+    """The backtest of a panel as it is shown."""
+    return BacktestView(
+        origins=[(panel.start + timedelta(days=origin)).isoformat() for origin in result.origins],
+        products=len(panel),
+        panel=_scores(result.panel),
+        classes={name: _scores(score) for name, score in result.classes.items()},
+    )
+
+
+def _scores(score: Score) -> list[BacktestScore]:
+    return [
+        BacktestScore(
+            days=days,
+            windows=int(score.windows[at]),
+            bias=_share(score.bias[at]),
+            wape=_share(score.wape[at]),
+            naive_wape=_share(score.naive_wape[at]),
+            skill=_share(score.skill[at]),
+            within={f"{level:g}": _share(score.within[at, j]) for j, level in enumerate(score.levels)},
+            below={f"{level:g}": _share(score.below[at, j]) for j, level in enumerate(score.levels)},
+        )
+        for at, days in enumerate(score.days)
+    ]
+
+
+def _share(value: float) -> float | None:
+    return None if np.isnan(value) else round(float(value), 4)
+
+
 def run_view(run: RunRecord, *, repeated: bool) -> ForecastRun:
     """The run as it is shown."""
     return ForecastRun(
@@ -70,7 +126,7 @@ def run_view(run: RunRecord, *, repeated: bool) -> ForecastRun:
         history_start=run.history_start.isoformat(),
         calibration_id=run.calibration_id,
         stock_history=run.stock_history,
-        finished_at=None if run.finished_at is None else _iso(run.finished_at),
+        finished_at=None if run.finished_at is None else iso(run.finished_at),
         repeated=repeated,
     )
 
@@ -99,7 +155,7 @@ def demand_forecast(product_id: str, stored: StoredForecast, origin: Origin, ask
         notes=_notes(stored, origin),
         business_date=origin.business_date.isoformat(),
         calibration_id=stored.calibration_id,
-        as_of=_iso(origin.computed_at),
+        as_of=iso(origin.computed_at),
     )
     if origin.run_id is not None:
         answer["run_id"] = origin.run_id
@@ -166,5 +222,6 @@ def _numbers(values: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> lis
     return list(rounded)
 
 
-def _iso(moment: datetime) -> str:
+def iso(moment: datetime) -> str:
+    """The instant as the API writes it."""
     return moment.isoformat().replace("+00:00", "Z")

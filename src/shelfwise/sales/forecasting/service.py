@@ -11,10 +11,10 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shelfwise.contracts.forecasts import DemandForecast, ForecastAnswer, ForecastQuery
+from shelfwise.contracts.forecasts import DemandForecast, ForecastAnswer, ForecastQuery, RefreshAnswer
 from shelfwise.planning.demand import Calibration, Panel, forecast
 from shelfwise.platform.database import Database
-from shelfwise.platform.problems import NotFoundError
+from shelfwise.platform.problems import ConflictError, NotFoundError
 from shelfwise.sales.forecasting.repository import ForecastingRepository
 from shelfwise.sales.forecasting.rules import (
     ProductSeries,
@@ -23,7 +23,7 @@ from shelfwise.sales.forecasting.rules import (
     panel_start,
     stored_forecasts,
 )
-from shelfwise.sales.forecasting.schemas import Asked, Origin, demand_forecast
+from shelfwise.sales.forecasting.schemas import Asked, Origin, demand_forecast, iso
 from shelfwise.sales.product_refs.service import KnownProduct, ProductRefsService, Tenant
 from shelfwise.sales.stock_history.service import StockHistoryService
 
@@ -41,7 +41,16 @@ class NothingToForecastError(NotFoundError):
         super().__init__(f"Tenant {tenant_id!r} has no products to forecast.")
 
 
+class NoRunError(ConflictError):
+    slug, title = "no_forecast_run", "No forecast run yet"
+
+    def __init__(self, tenant_id: str) -> None:
+        super().__init__(f"There is no forecast run yet. Start one with `shelfwise forecast run --tenant {tenant_id}`.")
+
+
 class ForecastingService:
+    """Answers from what runs stored."""
+
     def __init__(
         self,
         database: Database,
@@ -73,6 +82,34 @@ class ForecastingService:
         """Forecasts of many products, in the order asked, each once; and the ids that Sales does not know."""
         asked = Asked(query.forecast_days, query.service_level, query.detail, tuple(query.total_days))
         return await self._answer(tenant_id, list(dict.fromkeys(query.product_ids)), asked)
+
+    async def refresh(self, tenant_id: str, product_ids: Sequence[str]) -> RefreshAnswer:
+        """Computes the products' forecasts anew from today's data, by the last run's calibration, and stores them.
+
+        Raises:
+            NoRunError: no run has finished yet.
+        """
+        tenant = await self._product_refs.tenant(tenant_id)
+        now = self._clock()
+        today = tenant.today(now)
+        async with self._database.read(tenant_id) as connection:
+            run = await ForecastingRepository(connection, tenant_id).latest_run()
+            if run is None:
+                raise NoRunError(tenant_id)
+            known = await self._product_refs.known(connection, tenant_id, product_ids)
+            fresh = await self._compute(connection, tenant, today, list(known.values()), run.horizon) if known else {}
+        async with self._database.write(tenant_id) as connection:
+            await ForecastingRepository(connection, tenant_id).store(
+                today, run.run_id, [(name, kept) for name, (_, kept) in sorted(fresh.items())], now
+            )
+        return RefreshAnswer(
+            refreshed=len(fresh),
+            run_id=run.run_id,
+            calibration_id=run.calibration_id,
+            business_date=today.isoformat(),
+            as_of=iso(now),
+            unknown=[name for name in dict.fromkeys(product_ids) if name not in known],
+        )
 
     async def prune(self, tenant_id: str) -> int:
         """Removes forecasts and runs older than 35 days; says how many forecasts went."""

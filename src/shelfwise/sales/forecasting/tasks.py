@@ -6,16 +6,17 @@ to be forecast. It is resumed where it was broken off, and the same input on the
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Protocol
 
 import structlog
 
-from shelfwise.planning.demand import Calibration, Panel, calibrate
+from shelfwise.planning.demand import Calibration, Panel, backtest, calibrate
 from shelfwise.platform.database import Database
 from shelfwise.platform.leases import Leases
+from shelfwise.platform.problems import InvalidError
 from shelfwise.sales.forecasting.repository import ForecastingRepository, RunRecord
 from shelfwise.sales.forecasting.rules import (
     STORED_HORIZON,
@@ -24,7 +25,7 @@ from shelfwise.sales.forecasting.rules import (
     panel_start,
     sample_of,
 )
-from shelfwise.sales.forecasting.schemas import ForecastRun, run_view
+from shelfwise.sales.forecasting.schemas import BacktestView, ForecastRun, backtest_view, run_view
 from shelfwise.sales.forecasting.service import ForecastingService, NothingToForecastError, computed
 from shelfwise.sales.product_refs.service import ProductRefsService
 from shelfwise.sales.stock_history.service import StockHistoryService
@@ -119,6 +120,34 @@ class ForecastRuns:
                 calibration, done = await self._resume(work, run)
             await self._forecast(work, run, calibration, done)
             return await self._finish(work, run)
+
+    async def backtest(
+        self, tenant_id: str, *, horizon: int = 28, origins: int = 3, product_ids: Collection[str] = ()
+    ) -> BacktestView:
+        """Forecasts made from past days, beside what came: of the named products, or of at most 2,000 of them all.
+
+        Raises:
+            NothingToForecastError: the tenant has no products, or none of those named.
+            InvalidError: the history is too short for so many origins.
+        """
+        tenant = await self._product_refs.tenant(tenant_id)
+        today = tenant.today(self._clock())
+        async with self._database.read(tenant_id) as connection:
+            known = await self._product_refs.all_products(connection, tenant_id)
+            wanted = [
+                ProductSeries(each.product_id, each.category, each.listed_from)
+                for each in known
+                if not product_ids or each.product_id in product_ids
+            ]
+            if not wanted:
+                raise NothingToForecastError(tenant_id)
+            start = panel_start(wanted, today)
+            panel = await self._forecasting.panel(connection, tenant_id, sample_of(wanted), start, today)
+        try:
+            result = await asyncio.to_thread(backtest, panel, horizon, origins)
+        except ValueError as error:
+            raise InvalidError.of("origins", str(error).removeprefix("origins: ")) from error
+        return backtest_view(panel, result)
 
     async def _fetch_stock_history(self, work: _Work) -> str:
         """What is known of stock-outs afterwards: current, stale or none."""
