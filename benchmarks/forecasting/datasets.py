@@ -1,6 +1,6 @@
-"""The protocol's panels as arrays, read from parquet files beside the repository."""
+"""The protocol's panels as arrays: from parquet files beside the repository, or from the shipped extract."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -20,6 +20,33 @@ class Dataset:
     start: date
     values: F
     revenue: F
+
+    def some(self, count: int, seed: int = 0) -> "Dataset":
+        """So many of the series, chosen at random."""
+        if count >= len(self.ids):
+            return self
+        rows = np.sort(np.random.default_rng(seed).choice(len(self.ids), count, replace=False))
+        return replace(self, ids=[self.ids[i] for i in rows], values=self.values[rows], revenue=self.revenue[rows])
+
+
+def load_extract() -> Dataset:
+    """The 500 products of UCI Online Retail that ship with Shelfwise: what there is without other data."""
+    from shelfwise.sample.extract import LAST_DAY, read_lines  # noqa: PLC0415 - only without other data
+
+    sold = [line for line in read_lines() if line.kind == "sale"]
+    first = min(date.fromisoformat(line.ordered_at[:10]) for line in sold)
+    ids = sorted({line.product for line in sold})
+    place = {name: i for i, name in enumerate(ids)}
+    values = np.zeros((len(ids), (LAST_DAY - first).days + 1))
+    revenue = np.zeros_like(values)
+    for line in sold:
+        at = place[line.product], (date.fromisoformat(line.ordered_at[:10]) - first).days
+        values[at] += line.quantity
+        revenue[at] += line.quantity * float(line.unit_price)
+    for i, row in enumerate(values):
+        begin = int(np.flatnonzero(row)[0])
+        values[i, :begin] = revenue[i, :begin] = np.nan
+    return Dataset("extract of UCI", ids, first, values, revenue)
 
 
 def load_m5(folder: Path) -> Dataset:

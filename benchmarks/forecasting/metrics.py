@@ -4,12 +4,29 @@ history (n, T): daily units up to the origin, NaN before a series was listed. ac
 weight (n,): revenue of the last 28 days of history. Each metric is a mean over series whose scale is defined.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 F = NDArray[np.float64]
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.98)
 LENGTHS = (7, 14, 28)
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """What one forecaster lost at one origin, by series: NaN where a series has no scale.
+
+    rmsse (n,). pinball: LTspl (n,) by length. floored: the same over a scale of at least the 10th percentile of the
+    series' class. error, sold (n,): sums of forecast - actual, and of actual.
+    """
+
+    rmsse: F
+    pinball: dict[int, F]
+    floored: dict[int, F]
+    error: F
+    sold: F
 
 
 def scales(history: F) -> tuple[F, F]:
@@ -25,37 +42,63 @@ def scales(history: F) -> tuple[F, F]:
     return square, absolute
 
 
-def score_points(history: F, actual: F, mean: F, weight: F) -> dict[str, float]:
-    """RMSSE, RMSSE weighted by revenue, and relative bias of daily means."""
-    square, _ = scales(history)
-    usable = square > 1e-8
-    share = np.where(usable, weight, 0.0)
-    error = np.sqrt(np.mean((actual - mean) ** 2, axis=1) / square)
-    return {
-        "RMSSE": float(error[usable].mean()),
-        "wRMSSE": float(np.nansum(error * share / share.sum())),
-        "bias": float((mean.sum() - actual.sum()) / actual.sum()),
-    }
-
-
-def score_totals(history: F, actual: F, totals: dict[int, F], weight: F) -> dict[str, float]:
-    """Scaled pinball loss of totals (LTspl, also weighted by revenue) and shares at most and below each quantile.
-
-    ``LTspl_floored`` divides by a scale not below the panel's 10th percentile: one series with two sales must not
-    decide a table.
-    """
+def losses(history: F, actual: F, mean: F, totals: dict[int, F], groups: NDArray[np.str_]) -> Losses:
+    """Losses of daily means (n, H) and of totals' quantiles (n, q) at ``LEVELS`` by length; ``groups`` are classes."""
     square, absolute = scales(history)
     usable = square > 1e-8
-    floored = np.maximum(absolute, np.quantile(absolute[usable], 0.1))
-    share = np.where(usable, weight, 0.0) / weight[usable].sum()
-    out: dict[str, float] = {}
+    floor = np.zeros(len(history))
+    for name in np.unique(groups):
+        rows = groups == name
+        floor[rows] = np.quantile(absolute[rows & usable], 0.1) if (rows & usable).any() else 0.0
+    with np.errstate(invalid="ignore"):
+        rmsse = np.where(usable, np.sqrt(np.mean((actual - mean) ** 2, axis=1) / square), np.nan)
+    pinball, floored = {}, {}
     for days, quantiles in totals.items():
-        sold = actual[:, :days].sum(axis=1)
-        gap = sold[:, None] - quantiles
+        gap = actual[:, :days].sum(axis=1)[:, None] - quantiles
         loss = np.maximum(np.array(LEVELS) * gap, (np.array(LEVELS) - 1.0) * gap).mean(axis=1) / np.sqrt(days)
-        out[f"LTspl{days}"] = float((loss / absolute)[usable].mean())
-        out[f"LTspl{days}_floored"] = float((loss / floored)[usable].mean())
-        out[f"LTspl{days}_revenue"] = float(np.nansum(loss / absolute * share))
-        out |= {f"cov{days}@{t}": float((gap[:, j] <= 1e-9).mean()) for j, t in enumerate(LEVELS)}
-        out |= {f"below{days}@{t}": float((gap[:, j] < -1e-9).mean()) for j, t in enumerate(LEVELS)}
+        pinball[days] = np.where(usable, loss / np.where(usable, absolute, 1.0), np.nan)
+        floored[days] = np.where(usable, loss / np.maximum(np.where(usable, absolute, 1.0), floor), np.nan)
+    return Losses(rmsse, pinball, floored, (mean - actual).sum(axis=1), actual.sum(axis=1))
+
+
+def figures(found: Losses, weight: F) -> dict[str, float]:
+    """Means over series, and beside each the mean weighted by revenue."""
+    share = np.where(np.isnan(found.rmsse), 0.0, weight)
+    share = share / share.sum()
+
+    def weighted(values: F) -> float:
+        return float(np.nansum(values * share))
+
+    out = {
+        "RMSSE": float(np.nanmean(found.rmsse)),
+        "wRMSSE": weighted(found.rmsse),
+        "bias": float(found.error.sum() / found.sold.sum()),
+    }
+    for days in found.pinball:
+        out[f"LTspl{days}"] = float(np.nanmean(found.pinball[days]))
+        out[f"LTspl{days}_floored"] = float(np.nanmean(found.floored[days]))
+        out[f"LTspl{days}_revenue"] = weighted(found.pinball[days])
     return out
+
+
+def coverage(actual: F, totals: dict[int, F]) -> dict[str, tuple[float, float]]:
+    """Shares of totals below, and at most, each quantile: ``{"28@0.95": (below, within)}``."""
+    out = {}
+    for days, quantiles in totals.items():
+        gap = actual[:, :days].sum(axis=1)[:, None] - quantiles
+        for j, level in enumerate(LEVELS):
+            out[f"{days}@{level}"] = (float((gap[:, j] < -1e-9).mean()), float((gap[:, j] <= 1e-9).mean()))
+    return out
+
+
+def ratio_interval(ours: F, theirs: F, *, draws: int = 2000, seed: int = 0) -> tuple[float, float, float]:
+    """Ratio of mean losses (n,), and its 95 % interval by a paired bootstrap over series."""
+    known = ~(np.isnan(ours) | np.isnan(theirs))
+    ours, theirs = ours[known], theirs[known]
+    random, count = np.random.default_rng(seed), len(ours)
+    ratios = np.empty(draws)
+    for draw in range(draws):
+        rows = random.integers(0, count, count)
+        ratios[draw] = ours[rows].sum() / theirs[rows].sum()
+    low, high = np.quantile(ratios, (0.025, 0.975))
+    return float(ours.sum() / theirs.sum()), float(low), float(high)

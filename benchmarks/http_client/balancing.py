@@ -21,6 +21,7 @@ import httpx2
 import uvloop
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from benchmarks.environment import environment as environment_of
 from benchmarks.http_client import machine
 from shelfwise.http import CachePolicy, HTTPClientError, NoHooks, Policy, ServiceClient
 
@@ -109,7 +110,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=300, help="calls a second")
     parser.add_argument("--check", action="store_true", help="end with status 1 when a line is not met")
     arguments = parser.parse_args()
-    environment = machine.environment()
+    environment = environment_of(machine.PACKAGES)
     client_core, server_core = machine.cores()
     machine.pin(client_core)
     with ExitStack() as stack, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -1,14 +1,10 @@
-"""What the measurements stand on: cores, servers on a core of their own, and a description of it all."""
+"""What the measurements stand on: cores, and servers on a core of their own."""
 
 import os
-import platform
-import shutil
 import socket
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -17,7 +13,7 @@ Protocol = Literal["HTTP/1.1", "HTTP/2"]
 PROTOCOLS: tuple[Protocol, ...] = ("HTTP/2", "HTTP/1.1")
 PATH = "/api/sales/products/PRD-123/analytics?days=30"
 HERE = Path(__file__).parent
-_PACKAGES = (
+PACKAGES = (
     "shelfwise",
     "aiohttp",
     "granian",
@@ -97,36 +93,3 @@ def _family(pid: int) -> list[int]:
 def _cpu_seconds(pid: int) -> float:
     """From the scheduler's nanoseconds per thread: the usual counters have steps of 10 ms."""
     return sum(int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir()) / 1e9
-
-
-def environment() -> dict[str, object]:
-    """Where and of what a measurement was made."""
-    client, server = cores()
-    return {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _commit(),
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "cpu": _cpu_model(),
-        "cores": os.cpu_count(),
-        "client_core": client,
-        "server_core": server,
-        "load_average": round(os.getloadavg()[0], 2),
-        "versions": {name: version(name) for name in _PACKAGES},
-    }
-
-
-def _cpu_model() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def _commit() -> str | None:
-    git = shutil.which("git")
-    if git is None:
-        return None
-    described = [git, "-C", str(HERE), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-    answer = subprocess.run(described, capture_output=True, text=True, check=False)
-    return answer.stdout.strip() or None

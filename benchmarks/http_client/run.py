@@ -19,6 +19,7 @@ from random import Random
 import uvloop
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from benchmarks.environment import environment as environment_of
 from benchmarks.http_client import machine, memory, plot, report
 from benchmarks.http_client.clients import contenders, in_memory
 from benchmarks.http_client.measure import IN_MEMORY, Found, rounds
@@ -47,14 +48,14 @@ def main() -> None:
 
 
 def _memory(output: Path, *, full: bool) -> bool:
-    environment = machine.environment()
+    environment = environment_of(machine.PACKAGES)
     outcomes = memory.run(full=full)
     _write(output / "memory.json", {"environment": environment, "reduced": not full, "results": outcomes})
     return all(outcome["flat"] for outcome in outcomes)
 
 
 def _speed(output: Path, count: int, seconds: float) -> bool:
-    environment = machine.environment()
+    environment = environment_of(machine.PACKAGES)
     client_core, server_core = machine.cores()
     machine.pin(client_core)
     with ExitStack() as stack, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
