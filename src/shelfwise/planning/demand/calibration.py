@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from dataclasses import dataclass, fields
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
@@ -121,7 +122,7 @@ class Calibration:
         """(G,) later windows of the whole panel, by length, from which coverage was measured."""
         return np.asarray(self.class_windows.sum(axis=0), dtype=np.int64)
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Name that changes when any number in the calibration does."""
         return sha256(self.to_bytes()).hexdigest()[:16]

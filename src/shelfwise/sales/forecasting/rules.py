@@ -156,14 +156,12 @@ def stored_forecasts(panel: Panel, forecast: Forecast) -> list[StoredForecast]:
     """Each product's forecast in the form that is stored."""
     history = np.count_nonzero(~np.isnan(panel.values), axis=1)
     stock = _stock_known(panel)
-    terms = tuple(forecast.explanation)
-    daily = forecast.daily
+    terms, calibration_id = tuple(forecast.explanation), forecast.calibration.id
+    parts = (forecast.mean, forecast.total_mean, forecast.confidence_windows, forecast.expected_error)
+    means = np.stack([*parts, *(forecast.explanation[name] for name in terms)], axis=1).astype("<f8")
+    quantiles = np.stack([forecast.daily, forecast.total, forecast.coverage], axis=1).astype("<f4")
     packed = []
     for row in range(len(forecast)):
-        means = [forecast.mean[row], forecast.total_mean[row]]
-        means += [forecast.confidence_windows[row], forecast.expected_error[row]]
-        means += [forecast.explanation[name][row] for name in terms]
-        quantiles = np.stack([daily[row], forecast.total[row], forecast.coverage[row]])
         packed.append(
             StoredForecast(
                 version=_FORMAT,
@@ -171,10 +169,10 @@ def stored_forecasts(panel: Panel, forecast: Forecast) -> list[StoredForecast]:
                 pattern=str(forecast.pattern[row]),
                 history_days=int(history[row]),
                 short_history=bool(forecast.short_history[row]),
-                calibration_id=forecast.calibration.id,
+                calibration_id=calibration_id,
                 terms=terms,
-                means=np.stack(means).astype("<f8").tobytes(),
-                quantiles=quantiles.astype("<f4").tobytes(),
+                means=means[row].tobytes(),
+                quantiles=quantiles[row].tobytes(),
                 stock_days=stock[row][0],
                 stock_out_days=stock[row][1],
                 stock_until=stock[row][2],
