@@ -160,25 +160,23 @@ def stored_forecasts(panel: Panel, forecast: Forecast) -> list[StoredForecast]:
     parts = (forecast.mean, forecast.total_mean, forecast.confidence_windows, forecast.expected_error)
     means = np.stack([*parts, *(forecast.explanation[name] for name in terms)], axis=1).astype("<f8")
     quantiles = np.stack([forecast.daily, forecast.total, forecast.coverage], axis=1).astype("<f4")
-    packed = []
-    for row in range(len(forecast)):
-        packed.append(
-            StoredForecast(
-                version=_FORMAT,
-                model=str(forecast.model[row]),
-                pattern=str(forecast.pattern[row]),
-                history_days=int(history[row]),
-                short_history=bool(forecast.short_history[row]),
-                calibration_id=calibration_id,
-                terms=terms,
-                means=means[row].tobytes(),
-                quantiles=quantiles[row].tobytes(),
-                stock_days=stock[row][0],
-                stock_out_days=stock[row][1],
-                stock_until=stock[row][2],
-            )
+    return [
+        StoredForecast(
+            version=_FORMAT,
+            model=str(forecast.model[row]),
+            pattern=str(forecast.pattern[row]),
+            history_days=int(history[row]),
+            short_history=bool(forecast.short_history[row]),
+            calibration_id=calibration_id,
+            terms=terms,
+            means=means[row].tobytes(),
+            quantiles=quantiles[row].tobytes(),
+            stock_days=stock[row][0],
+            stock_out_days=stock[row][1],
+            stock_until=stock[row][2],
         )
-    return packed
+        for row in range(len(forecast))
+    ]
 
 
 def _stock_known(panel: Panel) -> list[tuple[int, float, date | None]]:
