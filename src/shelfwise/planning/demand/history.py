@@ -2,8 +2,8 @@
 
 Exposure is the share of a normal selling day on which demand could have become a sale: 0 when the value is missing,
 the shop closed or the shelf empty. Rates are sums of sales over sums of exposure, so a stock-out is not lack of
-demand. Everything is time-first, products last: each step is elementwise over products, and a product computed alone
-gives bit for bit what it gives in a batch.
+demand; how a day with stock for part of it counts is in ``stockout``. Everything is time-first, products last: each
+step is elementwise over products, and a product computed alone gives bit for bit what it gives in a batch.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelfwise.planning.demand.panel import Panel
+from shelfwise.planning.demand.stockout import uncensor
 
 F = NDArray[np.float64]
 WEEK = 7
@@ -28,12 +29,16 @@ SHORT_HISTORY_DAYS = 14
 class History:
     """sales, exposure: (weeks, 7, n); position 6 of the last week is the day before the forecast's first.
 
+    sold, offered: (weeks, 7, n) units as recorded, and the exposure had the shelf never been empty; the very arrays
+    ``sales`` and ``exposure`` where stock is not known.
     unit: (n,) size of one unit: 1 for whole-number series, at most the mean sale for the others.
     known_days: (n,) days with a value. observed: (n,) exposure in days.
     """
 
     sales: F
     exposure: F
+    sold: F
+    offered: F
     unit: F
     known_days: NDArray[np.int64]
     observed: F
@@ -54,23 +59,29 @@ def lay_out(panel: Panel) -> History:
     take = min(panel.days, weeks * WEEK)
     values = panel.values[:, panel.days - take :].T.astype(np.float64)
     known = ~np.isnan(values)
-    exposure = known.astype(np.float64)
     sales = np.where(known, values, 0.0)
+    offered = known.astype(np.float64)
+    if panel.open is not None:
+        offered *= panel.open[:, panel.days - take :].T | (sales > 0.0)
+    unit = _units(panel, sales)
+    shape = (weeks, WEEK, len(panel))
+
+    def by_week(days: F, fill: float = 0.0) -> F:
+        return np.pad(days, ((weeks * WEEK - take, 0), (0, 0)), constant_values=fill).reshape(shape)
+
+    sold, possible = by_week(sales / unit), by_week(offered)
+    counted, exposure = sold, possible
     if panel.in_stock is not None:
         share = panel.in_stock[:, panel.days - take :].T.astype(np.float64)
-        # A sale on a day reported empty shows that the report is wrong: the day counts in full.
-        exposure *= np.where(np.isnan(share) | ((share == 0.0) & (sales > 0.0)), 1.0, share)
-    if panel.open is not None:
-        exposure *= panel.open[:, panel.days - take :].T | (sales > 0.0)
-    unit = _units(panel, sales)
-    pad = weeks * WEEK - take
-    shape = (weeks, WEEK, len(panel))
+        counted, exposure = uncensor(sold, possible, by_week(share, np.nan))
     return History(
-        sales=np.pad(sales / unit, ((pad, 0), (0, 0))).reshape(shape),
-        exposure=np.pad(exposure, ((pad, 0), (0, 0))).reshape(shape),
+        sales=counted,
+        exposure=exposure,
+        sold=sold,
+        offered=possible,
         unit=unit,
         known_days=known.sum(axis=0),
-        observed=ordered_sum(exposure),
+        observed=ordered_sum(exposure.reshape(weeks * WEEK, len(panel))),
         first_weekday=_weekday(panel.end),
     )
 

@@ -2,6 +2,9 @@
 
 Every quantity at a week's end uses only what was known then: rates, the weights of the memories and a product's own
 dispersion are running sums over windows that had closed. The weekday factors alone come from the whole history.
+
+Days out of stock make a window's exposure small, but never keep it out: a window empties because its demand is high,
+and counting the others alone would call for less (optional stopping: errors average zero over all windows only).
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ WEIGHT_PRIOR_WINDOWS = 5.0
 WEIGHT_POWER = 5.0
 MAX_ORIGINS = 104
 WARM_UP_WEEKS = 4
-USABLE_SHARE = 0.7  # a window counts when this share of its normal exposure was observed
+USABLE_SHARE = 0.7  # a window counts when the product was on offer for this share of its normal exposure
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +51,7 @@ def roll(
     """Windows of ``days`` from the last ``max_origins`` week ends; ``merit`` (K,) is the panel's error by memory."""
     last = history.weeks - 1
     origins = np.arange(max(0, last - max_origins), last, dtype=np.intp)
-    sold, exposed, normal = _running(history, weekday)
+    sold, exposed, offered, normal = _running(history, weekday)
     begin = (origins + 1) * WEEK
     enough = seen[origins] >= SHORT_HISTORY_DAYS
     length = days[:, None]
@@ -57,8 +60,9 @@ def roll(
     actual = sold[finish] - sold[begin]
     exposure = exposed[finish] - exposed[begin]
     full = normal[finish] - normal[begin]
-    usable = inside[..., None] & enough & (exposure >= USABLE_SHARE * full) & (exposure > 0)
-    weights = _weights(history, rate, sold, exposed, origins, merit)
+    on_offer = offered[finish] - offered[begin] >= USABLE_SHARE * full
+    usable = inside[..., None] & enough & on_offer & (exposure > 0)
+    weights = _weights(history, rate, sold, exposed, offered, origins, merit)
     level = np.zeros((len(origins) + 1, history.count))
     at = np.append(origins, last)
     for k in range(len(HALF_LIVES)):
@@ -68,8 +72,8 @@ def roll(
 
 def memory_errors(history: History, weekday: F, rate: F, seen: F) -> F:
     """(K,) the panel's mean squared error of two-week sums by memory, each product's errors divided by their mean."""
-    sold, exposed, _ = _running(history, weekday)
-    square, known = _closed_errors(rate, sold, exposed)
+    sold, exposed, offered, _ = _running(history, weekday)
+    square, known = _closed_errors(rate, sold, exposed, offered)
     known &= seen[: len(known)] >= SHORT_HISTORY_DAYS
     total = (square * known).sum(axis=1)
     mean = total.mean(axis=0)
@@ -81,7 +85,7 @@ def memory_errors(history: History, weekday: F, rate: F, seen: F) -> F:
     return np.asarray((ratio * weight).sum(axis=1) / weight.sum())
 
 
-def _running(history: History, weekday: F) -> tuple[F, F, F]:
+def _running(history: History, weekday: F) -> tuple[F, F, F, F]:
     def running(array: F) -> F:
         flat = array.reshape(history.weeks * WEEK, history.count)
         out = np.zeros((len(flat) + 1, history.count))
@@ -89,10 +93,12 @@ def _running(history: History, weekday: F) -> tuple[F, F, F]:
         return out
 
     normal = np.broadcast_to(weekday[None], history.exposure.shape)
-    return running(history.sales), running(history.exposure * weekday[None]), running(np.ascontiguousarray(normal))
+    exposed = running(history.exposure * weekday[None])
+    offered = exposed if history.offered is history.exposure else running(history.offered * weekday[None])
+    return running(history.sales), exposed, offered, running(np.ascontiguousarray(normal))
 
 
-def _closed_errors(rate: F, sold: F, exposed: F) -> tuple[F, NDArray[np.bool_]]:
+def _closed_errors(rate: F, sold: F, exposed: F, offered: F) -> tuple[F, NDArray[np.bool_]]:
     """Squared error (K, weeks - 2, n) of the two weeks after each week's end, and where they were observed."""
     weeks = rate.shape[1]
     begin = (np.arange(weeks - SCORED_WEEKS) + 1) * WEEK
@@ -103,12 +109,13 @@ def _closed_errors(rate: F, sold: F, exposed: F) -> tuple[F, NDArray[np.bool_]]:
     square = rate[:, : weeks - SCORED_WEEKS] * exposure
     square -= actual
     square *= square
-    return square, exposure >= USABLE_SHARE * SCORED_DAYS
+    on_offer = offered[begin + SCORED_DAYS] - offered[begin] >= USABLE_SHARE * SCORED_DAYS
+    return square, on_offer & (exposure > 0)
 
 
-def _weights(history: History, rate: F, sold: F, exposed: F, origins: NDArray[np.intp], merit: F) -> F:
+def _weights(history: History, rate: F, sold: F, exposed: F, offered: F, origins: NDArray[np.intp], merit: F) -> F:
     """(K, B + 1, n) weights by inverse power of error over windows closed by then, shrunk to the panel's merit."""
-    square, known = _closed_errors(rate, sold, exposed)
+    square, known = _closed_errors(rate, sold, exposed, offered)
     square = square * known
     at = np.append(origins, history.weeks - 1) - SCORED_WEEKS + 1  # windows closed by the origin
     total = np.zeros((rate.shape[0], len(at), history.count))

@@ -1,0 +1,108 @@
+"""Stock-outs as censored observations: how much a day on which the shelf was empty for a time says about demand.
+
+Demand of a day is gamma-Poisson: its rate varies from day to day with mean ``m`` and variance ``c m^2``, and units
+are asked for evenly over the selling day. A day with stock for a share ``s`` of it, on which ``y`` units were sold,
+was observed until then and is censored after. Whether the shelf emptied because of the demand does not matter to the
+likelihood (optional stopping): its score for ``log m`` is ``(y - m s) / (1 + c m s)``, while that of a whole day is
+``(y - m) / (1 + c m)``. So the day counts as sales ``v y`` on an exposure of ``v s`` days with
+
+    v = (1 + c m) / (1 + c m s),
+
+the fixed point of expectation-maximisation, which fills in what the gamma posterior expects of the rest of the day,
+``(1 - s) m (1 + c y) / (1 + c m s)``. With ``c = 0`` (Poisson) v is 1: rates are sums of sales over sums of in-stock
+time. With a large ``c`` v is 1 / s: a day is scaled up by itself. The information in the day, in whole days, is v s.
+
+The dispersion ``c`` is found by moments: Bartlett's identity for the score gives the squared errors ``(y - m s)^2``,
+each weighted by ``v^2``, the expectation ``m s (1 + c y)``.
+
+Sources: Gelman and others (2013), Bayesian Data Analysis, section 2.6 (gamma-Poisson); Dempster, Laird and Rubin
+(1977), J. Royal Statistical Society B 39, 1-38 (expectation-maximisation); Bartlett (1953), Biometrika 40, 12-19.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+F = NDArray[np.float64]
+RATE_HALF_LIFE_DAYS = 70.0
+DISPERSION, DISPERSION_PRIOR_DAYS = 1.0, 10.0  # squared variation of a day's rate before a product shows its own
+MAX_DISPERSION = 50.0
+SQUARE_CAP = 100.0  # one bulk order is worth ten standard deviations, whatever its size
+SERVED_PRIOR_DAYS = 5.0
+MIN_SERVED = 0.25
+
+
+def uncensor(sales: F, offered: F, share: F) -> tuple[F, F]:
+    """Sales and exposure (weeks, 7, n) in which a day counts by what it says about the demand of whole days.
+
+    sales, offered: (weeks, 7, n) units sold, and the exposure had the shelf never been empty. share: (weeks, 7, n)
+    of the selling day with stock, NaN unknown. A day without stock and without a sale has exposure 0; a sale on a day
+    reported empty shows that the report is wrong, and the day counts in full. Unknown days since the first known one
+    count in full; those before it as the share of demand that the product served since.
+
+    The rate and dispersion that weigh a week's days come from the weeks before it, so nothing leaks backwards, and
+    every step is elementwise over products.
+    """
+    unknown = np.isnan(share)
+    stocked = np.where(unknown | ((share == 0.0) & (sales > 0.0)), 1.0, share) * offered
+    weight, exposure = np.empty_like(sales), np.empty_like(sales)
+    state = _State(sales.shape[2])
+    for week in range(len(sales)):
+        weight[week] = state.weights(stocked[week])
+        exposure[week] = weight[week] * stocked[week]
+        state.learn(weight[week], sales[week] * weight[week], exposure[week])
+    weighted = sales * weight
+    before = np.logical_and.accumulate(unknown.reshape(-1, sales.shape[2]), axis=0).reshape(sales.shape)
+    if before.any():
+        exposure *= np.where(before, _served(sales, offered, weighted, exposure, before), 1.0)
+    return weighted, exposure
+
+
+class _State:
+    """A product's rate (a decayed ratio of sums) and its days' dispersion (by moments), up to a week's end."""
+
+    def __init__(self, count: int) -> None:
+        self._carry = 0.5 ** (7.0 / RATE_HALF_LIFE_DAYS)
+        self._sold, self._exposed = np.zeros(count), np.zeros(count)
+        self._excess, self._square = np.zeros(count), np.zeros(count)
+        self.rate, self.dispersion = np.zeros(count), np.full(count, DISPERSION)
+
+    def weights(self, stocked: F) -> F:
+        scaled = self.dispersion * self.rate
+        return np.asarray((1.0 + scaled) / (1.0 + scaled * stocked))
+
+    def learn(self, weight: F, sold: F, exposed: F) -> None:
+        """Take in a week's weights, weighted sales and exposure (7, n)."""
+        mean = self.rate
+        expected = mean * exposed  # v m s
+        square = np.minimum((sold - expected) ** 2, SQUARE_CAP * (mean + self.dispersion * mean * mean))
+        self._excess += _sum(square - weight * expected)
+        self._square += _sum(expected * sold)
+        self._sold = self._sold * self._carry + _sum(sold)
+        self._exposed = self._exposed * self._carry + _sum(exposed)
+        seen = self._exposed > 0.0
+        self.rate = np.divide(self._sold, self._exposed, out=np.zeros_like(mean), where=seen)
+        prior = DISPERSION_PRIOR_DAYS * np.maximum(self.rate * self.rate, 1e-9)
+        own = (self._excess + DISPERSION * prior) / (self._square + prior)
+        self.dispersion = np.minimum(np.maximum(own, 0.0), MAX_DISPERSION)
+
+
+def _served(sales: F, offered: F, weighted: F, exposure: F, before: NDArray[np.bool_]) -> F:
+    """(n,) share of demand sold since shares are known, between ``MIN_SERVED`` and 1; 1 where they never are."""
+    since = ~before
+
+    def total(array: F) -> F:
+        return _sum((array * since).reshape(-1, array.shape[2]))
+
+    seen = total(exposure)
+    rate = np.divide(total(weighted), seen, out=np.zeros_like(seen), where=seen > 0.0)
+    wanted = rate * total(offered)
+    prior = rate * SERVED_PRIOR_DAYS
+    share = np.divide(total(sales) + prior, wanted + prior, out=np.ones_like(seen), where=rate > 0.0)
+    return np.clip(share, MIN_SERVED, 1.0)
+
+
+def _sum(array: F) -> F:
+    # Term by term in order: a product alone gets the same last bits as in a batch.
+    return np.asarray(np.cumsum(array, axis=0)[-1])
