@@ -188,3 +188,17 @@ def test_a_later_stock_out_changes_no_forecast_made_before_it():
     first = forecast(panel_of(sales, in_stock=share).until(250), 14)
     second = forecast(panel_of(changed, in_stock=other).until(250), 14)
     np.testing.assert_array_equal(first.total, second.total)
+
+
+def test_the_explanation_says_how_much_of_the_level_the_empty_shelf_had_hidden():
+    random = np.random.default_rng(11)
+    demand = clumped(random, 6.0, 0.5, (150, 300))
+    sales, share = shelf(random, demand, 6.0)
+    share[:50], sales[:50] = 1.0, demand[:50]
+    answer = forecast(panel_of(sales, in_stock=share), 28)
+    hidden = answer.explanation["stock_out"]
+    assert (hidden[:50] == 0.0).all()
+    assert (hidden[50:] > 0.0).all()
+    assert hidden[50:].mean() == pytest.approx((demand - sales)[50:, -100:].mean(), rel=0.2)
+    np.testing.assert_allclose(sum(answer.explanation.values()), answer.mean)
+    assert "stock_out" not in forecast(panel_of(sales), 28).explanation

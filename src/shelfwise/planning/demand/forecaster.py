@@ -18,6 +18,7 @@ from shelfwise.planning.demand.panel import Panel, check_calendar, check_future
 from shelfwise.planning.demand.patterns import PATTERNS, classify
 from shelfwise.planning.demand.smoothing import HALF_LIVES, Prior, rates
 from shelfwise.planning.demand.spread import own_dispersion, spread
+from shelfwise.planning.demand.stockout import recovered_share
 from shelfwise.planning.demand.totals import TotalDemandTable
 from shelfwise.planning.demand.windows import Windows, roll
 
@@ -36,7 +37,8 @@ class Forecast:
     shrunk to the product's class and the class to the panel; NaN where the panel has fewer than 20 windows.
     confidence_windows (n, H): the product's own windows behind it. expected_error (n, H): expected sum of absolute
     errors of the total over sales (WAPE), NaN likewise. short_history (n,): fewer than 14 observed days.
-    explanation: {term: (n, H)} of units that add up to ``mean``. unused: inputs that were given and checked but do
+    explanation: {term: (n, H)} of units that add up to ``mean``; "stock_out" is what days out of stock had hidden of
+    the level, there where the panel says when stock was short. unused: inputs that were given and checked but do
     not influence the numbers yet.
     """
 
@@ -173,7 +175,8 @@ def _answer(
         expected_error=joined["error"],
         short_history=joined["short"],
         explanation={
-            "level": joined["baseline"],
+            "level": joined["baseline"] - joined["stock_out"],
+            **({} if panel.in_stock is None else {"stock_out": joined["stock_out"]}),
             "trend": joined["drift"],
             "weekday": joined["mean"] - joined["baseline"] - joined["drift"],
         },
@@ -225,6 +228,7 @@ def _shard(panel: Panel, horizon: int, calibration: Calibration) -> dict[str, ND
     return {
         "mean": mean.T,
         "baseline": baseline.T,
+        "stock_out": (baseline * recovered_share(history.sold, history.offered, history.sales, history.exposure)).T,
         "drift": (baseline * (calibration.drift - 1.0)).T,
         "total_mean": np.cumsum(mean, axis=0).T,
         "total": (round_whole(total, panel.whole) * history.unit[:, None]).transpose(1, 0, 2),

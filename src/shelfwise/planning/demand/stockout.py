@@ -59,6 +59,24 @@ def uncensor(sales: F, offered: F, share: F) -> tuple[F, F]:
     return weighted, exposure
 
 
+def recovered_share(sold: F, offered: F, sales: F, exposure: F) -> F:
+    """(n,) share of a product's rate that days out of stock had hidden, for an explanation: 0 to below 1.
+
+    From decayed sums of units ``sold`` and days ``offered`` against those that ``uncensor`` made of them, all
+    (weeks, 7, n). Exactly 0 where no day was out of stock.
+    """
+    if sales is sold:
+        return np.zeros(sold.shape[2])
+    days = sold.shape[0] * sold.shape[1]
+    decay = (0.5 ** (np.arange(days)[::-1] / RATE_HALF_LIFE_DAYS)).reshape(*sold.shape[:2], 1)
+
+    def total(array: F) -> F:
+        return _sum((array * decay).reshape(days, -1))
+
+    plain, whole = total(sold) * total(exposure), total(sales) * total(offered)
+    return np.asarray(1.0 - np.divide(plain, whole, out=np.ones_like(plain), where=whole > 0.0))
+
+
 class _State:
     """A product's rate (a decayed ratio of sums) and its days' dispersion (by moments), up to a week's end."""
 
