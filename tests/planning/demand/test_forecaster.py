@@ -297,3 +297,18 @@ def test_no_products_is_no_error():
     answer = forecast(Panel([], START, np.empty((0, 30))), 7)
     assert answer.total.shape == (0, 7, len(LEVELS))
     assert answer.quantile(0.95, 7).shape == (0,)
+
+
+def test_new_products_are_covered_as_said_from_the_first_days_on():
+    random = np.random.default_rng(21)
+    rate = random.gamma(1.0, 6.0, (900, 1)) + 0.2
+    values = random.poisson(rate * random.gamma(0.7, 1 / 0.7, (900, 228))).astype(float)
+    run = calibrate(panel_of(values[:500, :200]), 28)
+    future = values[500:, 200:].sum(axis=1)
+    for days in (0, 3, 7, 14, 28):
+        shown = np.full((400, 200), np.nan)
+        shown[:, 200 - days :] = values[500:, 200 - days : 200]
+        answer = forecast(panel_of(shown), 28, calibration=run)
+        assert (answer.short_history == (days < 14)).all()
+        within = (future <= answer.total[:, 27, LEVELS.index(0.95)]).mean()
+        assert 0.86 <= within <= 0.995, days

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from shelfwise.planning.demand.calibration import LEVELS, MEAN_FLOOR, MIN_WINDOWS, VERSION, Calibration, Tails
-from shelfwise.planning.demand.history import WEEK, History, lay_out, panel_weekday_shape, weekday_shape
+from shelfwise.planning.demand.history import WEEK, History, clumping, lay_out, panel_weekday_shape, weekday_shape
 from shelfwise.planning.demand.panel import Panel, check_calendar
 from shelfwise.planning.demand.patterns import PATTERNS, classify
 from shelfwise.planning.demand.smoothing import Prior, rates
@@ -126,7 +126,12 @@ def group_prior(panel: Panel, rate_mean: float, group_rates: F) -> F:
 
 
 def _rate_prior(panel: Panel, history: History) -> tuple[float, float, F]:
-    """Gamma prior of daily rates, by moments over products with four weeks; a category is shrunk to it as a ratio."""
+    """Prior of daily rates, by moments over products with four weeks; a category is shrunk to it as a ratio.
+
+    A gamma prior's shape, times the usual variance of a product's days over their mean: clumped days say less about
+    a rate than a Poisson's (Buhlmann 1967, ASTIN Bulletin 4, 199-207: credibility days / (days + k), k the variance
+    of a day over that of rates).
+    """
     recent = slice(max(0, history.weeks - 26), None)
     sold = history.sales[recent].sum(axis=(0, 1))
     exposed = history.exposure[recent].sum(axis=(0, 1))
@@ -139,6 +144,7 @@ def _rate_prior(panel: Panel, history: History) -> tuple[float, float, F]:
     rate = sold[known] / exposed[known]
     mean = float(rate.mean())
     shape = float(np.clip(mean * mean / rate.var(), 0.2, 5.0)) if rate.var() > 0 else 5.0
+    shape *= clumping(history.sales[recent][..., known], history.exposure[recent][..., known])
     if panel.groups is None:
         return mean, shape, none
     names, inverse = np.unique(panel.groups[known, 0], return_inverse=True)

@@ -115,6 +115,19 @@ def panel_weekday_shape(history: History) -> F:
     return np.asarray(shape * (WEEK / shape.sum())) if shape.sum() > 0 else np.ones(WEEK)
 
 
+def clumping(sales: F, exposure: F) -> float:
+    """Variance of a product's days over their mean, 1 or more (a Poisson's): geometric mean over products.
+
+    sales, exposure: (weeks, 7, n), each product with a day of exposure or more.
+    """
+    days = exposure.sum(axis=(0, 1))
+    mean = sales.sum(axis=(0, 1)) / days
+    variance = ((sales - mean * exposure) ** 2).sum(axis=(0, 1)) / days
+    some = variance > 0.0
+    ratio = np.log(variance[some] / mean[some])
+    return float(np.exp(max(ratio.mean(), 0.0))) if some.any() else 1.0
+
+
 def _weekday_sums(history: History) -> tuple[F, F]:
     recent = slice(max(0, history.weeks - 52), None)
     sales, exposure = history.sales[recent], history.exposure[recent]

@@ -13,7 +13,7 @@ F = NDArray[np.float64]
 OWN_LENGTHS = (7, 14, 28)  # windows from which a product's own dispersion is taken
 OWN_PRIOR_WINDOWS = 40.0
 OWN_CAP = 16.0  # one squared standardised error counts at most this much: one flood is no habit
-CLUMPING = 3.0  # variance of daily demand over its mean, where a short history says nothing better
+CLUMPING = 3.0  # variance of daily demand over its mean, at least: a short history cannot say
 SETTLED_DAYS = 56.0  # with this much history the rate's own uncertainty is part of the measured errors
 
 
@@ -42,9 +42,16 @@ def own_dispersion(windows: Windows, tails: Tails) -> F:
 def spread(mean: F, exposure: F, level: F, seen: F, dispersion: F, tails: Tails, certainty: F) -> F:
     """Standard deviation of totals: the law times own dispersion, and the rate's uncertainty while history is short.
 
-    The second term is the gamma posterior's variance of the rate, level / (observed days + certainty), beyond what
-    it is after ``SETTLED_DAYS``, times the squared length of the window.
+    The second term is the posterior variance of the rate, the variance of a day over (observed days + certainty),
+    beyond what it is after ``SETTLED_DAYS``, times the squared length of the window. A day's variance is what the
+    panel's law says of totals as small as a day's.
     """
     measured = tails.scale(mean) * dispersion
     unsettled = np.maximum(1.0 / (seen + certainty) - 1.0 / SETTLED_DAYS, 0.0)
-    return np.asarray(np.sqrt(measured * measured + exposure * exposure * (CLUMPING * level * unsettled)))
+    # The variance of days grows with their rate, so it is taken at the root mean square of the rates that may be.
+    likely = np.sqrt(level * level + _day_variance(level, tails) * unsettled)
+    return np.asarray(np.sqrt(measured * measured + exposure * exposure * (_day_variance(likely, tails) * unsettled)))
+
+
+def _day_variance(rate: F, tails: Tails) -> F:
+    return np.asarray(np.maximum(tails.scale(rate) ** 2, CLUMPING * rate))

@@ -24,6 +24,7 @@ WEIGHT_PRIOR_WINDOWS = 5.0
 WEIGHT_POWER = 5.0
 MAX_ORIGINS = 104
 WARM_UP_WEEKS = 4
+ONE_MEMORY_DAYS = 28.0
 USABLE_SHARE = 0.7  # a window counts when the product was on offer for this share of its normal exposure
 
 
@@ -63,8 +64,11 @@ def roll(
     on_offer = offered[finish] - offered[begin] >= USABLE_SHARE * full
     usable = inside[..., None] & enough & on_offer & (exposure > 0)
     weights = _weights(history, rate, sold, exposed, offered, origins, merit)
-    level = np.zeros((len(origins) + 1, history.count))
     at = np.append(origins, last)
+    # A short history has but one memory: the longest, which alone is shrunk to the prior.
+    weights *= np.minimum(seen[at] / ONE_MEMORY_DAYS, 1.0)
+    weights[-1] += np.maximum(1.0 - seen[at] / ONE_MEMORY_DAYS, 0.0)
+    level = np.zeros((len(origins) + 1, history.count))
     for k in range(len(HALF_LIVES)):
         level += weights[k] * rate[k, at]
     return Windows(origins, days, actual, exposure, usable, weights, level)
