@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shelfwise.planning.demand.conditions import SIGNS
+
 F = NDArray[np.float64]
-VERSION = 1
+VERSION = 2
+READABLE = (1, 2)
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 0.98, 0.99)
 MIN_WINDOWS = 20
 MEAN_FLOOR = 1e-9
@@ -26,12 +29,14 @@ class Tails:
 
     log_mean: (C,) evenly spaced centres of expected total in units, two or more. log_scale: (C,) log root mean squared
     error there.
-    days: (G,). z: (G, C, q) quantiles of (actual - mean) / (scale x own dispersion).
+    days: (G,). effects: (2, SIGNS) of a product's state on log variance, and their slopes in log days.
+    z: (G, C, q) quantiles of (actual - mean) / (scale x own dispersion x widening by state).
     """
 
     log_mean: F
     log_scale: F
     days: F
+    effects: F
     z: F
 
     def scale(self, mean: F) -> F:
@@ -54,7 +59,7 @@ class Tails:
     def quantiles(self, mean: F, spread: F, days: F) -> F:
         """(D, ..., q) quantiles of totals with mean and spread (D, ...) over ``days`` (D,), before rounding.
 
-        ``spread`` is the scale times own dispersion.
+        ``spread`` is the scale times own dispersion and the state's widening.
         """
         out = self.standardised(mean, days)
         out *= spread[..., None]
@@ -150,7 +155,10 @@ class Calibration:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Calibration:
-        """The calibration that ``to_bytes`` wrote. Raises ``ValueError`` for anything else or another version."""
+        """The calibration that ``to_bytes`` of a version in ``READABLE`` wrote.
+
+        Raises ``ValueError`` for anything else.
+        """
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 header = json.loads(archive.read("calibration.json"))
@@ -161,8 +169,10 @@ class Calibration:
                     for name in archive.namelist()
                     if name.endswith(".npy")
                 }
-            if header["version"] != VERSION:
-                raise ValueError(f"calibration: version {header['version']}, this code reads {VERSION}")
+            if header["version"] not in READABLE:
+                raise ValueError(f"calibration: version {header['version']}, this code reads {READABLE}")
+            if header["version"] == 1:  # knew nothing of states
+                arrays |= {f"{name}.effects": np.zeros((2, SIGNS)) for name in ("tails", "early_tails")}
             header["levels"] = tuple(header["levels"])
             content: dict[str, Any] = {**header, **{name: a for name, a in arrays.items() if "." not in name}}
             for name in ("tails", "early_tails"):

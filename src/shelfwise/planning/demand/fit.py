@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from shelfwise.planning.demand.calibration import LEVELS, MEAN_FLOOR, MIN_WINDOWS, VERSION, Calibration, Tails
+from shelfwise.planning.demand.conditions import SIGNS, widening
+from shelfwise.planning.demand.effects import MOST_ERROR, Errors, earned_effects
 from shelfwise.planning.demand.history import WEEK, History, clumping, lay_out, panel_weekday_shape, weekday_shape
 from shelfwise.planning.demand.panel import Panel, check_calendar
 from shelfwise.planning.demand.patterns import PATTERNS, classify
@@ -26,6 +28,7 @@ LATER_SHARE, MAX_LATER_SHARE = 0.45, 0.65
 DRIFT_DAYS, DRIFT_WEEKS, DRIFT_LARGE, DRIFT_PRIOR_WINDOWS, DRIFT_DAMPING = 28, 26, 100.0, 200.0, 0.5
 GRID_STEP = 0.35
 MAX_WINDOWS = 20_000  # of one length: what the tables are fitted on
+RECENT_WEEKS = 26.0
 POOL_PRIOR_WINDOWS = 60.0
 LENGTH_PRIOR_WINDOWS = 300.0
 DRAWS = 4000
@@ -204,25 +207,49 @@ class _Sample:
         mean = [windows.level[b, i] * windows.exposure[g, b, i] for g, (b, i) in enumerate(chosen)]
         actual = [windows.actual[g, b, i] for g, (b, i) in enumerate(chosen)]
         centres, log_scale = _scale_law(np.concatenate(mean), np.concatenate(actual))
-        bare = Tails(centres, log_scale, windows.days.astype(float), np.zeros((1, 1, 1)))
+        days = windows.days.astype(float)
+        bare = Tails(centres, log_scale, days, np.zeros((2, SIGNS)), np.zeros((1, 1, 1)))
+        bare = replace(bare, effects=earned_effects(self._errors(bare, chosen, mean, actual)))
         dispersion = own_dispersion(windows, bare)
+        base, slope = windows.state.log_variance(bare.effects)
         logs, z = [], []
         for g, (b, i) in enumerate(chosen):
             # Whole units as a continuum: quantiles of ties are defined, and rounding brings them back.
             wobble = np.where(self.whole[i], self.random.random(len(i)) - 0.5, 0.0)
             exposure, level, seen = windows.exposure[g, b, i], windows.level[b, i], self.seen[windows.origins[b], i]
-            wide = spread(mean[g], exposure, level, seen, dispersion[b, i], bare, self.certainty[i])
+            own = dispersion[b, i] * widening(base[b, i], slope[b, i], days[g], days[-1])
+            wide = spread(mean[g], exposure, level, seen, own, bare, self.certainty[i])
             z.append((actual[g] + wobble - mean[g]) / wide)
             logs.append(np.log(np.maximum(mean[g], MEAN_FLOOR)))
-        return Tails(centres, log_scale, bare.days, _tables(centres, np.exp(log_scale), logs, z, levels, self.random))
+        return replace(bare, z=_tables(centres, np.exp(log_scale), logs, z, levels, self.random))
+
+    def _errors(
+        self, plain: Tails, chosen: list[tuple[NDArray[np.intp], NDArray[np.intp]]], mean: list[F], actual: list[F]
+    ) -> Errors:
+        windows = self.windows
+        some = [g for g, length in enumerate(windows.days) if int(length) in OWN_LENGTHS]
+        origin, product = (np.concatenate([chosen[g][part] for g in some]) for part in (0, 1))
+        expected, sold = np.concatenate([mean[g] for g in some]), np.concatenate([actual[g] for g in some])
+        return Errors(
+            signs=windows.state.signs[:, origin, product],
+            days=np.repeat(windows.days[some].astype(float), [len(mean[g]) for g in some]),
+            origin=windows.origins[origin].astype(float),
+            log_mean=np.log(np.maximum(expected, MEAN_FLOOR)),
+            standardised=np.clip((sold - expected) / plain.scale(expected), -MOST_ERROR, MOST_ERROR),
+        )
 
     def _choose(self, g: int, allowed: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Origins and products of at most ``MAX_WINDOWS`` usable windows of one length, chosen at random."""
-        use = np.flatnonzero(self.windows.usable[g] & allowed[:, None])
-        if len(use) > MAX_WINDOWS:
-            use = np.sort(self.random.choice(use, MAX_WINDOWS, replace=False, shuffle=False))
-        origin, product = np.divmod(use, self.windows.usable.shape[2])
-        return origin, product
+        """Origins and products of about ``MAX_WINDOWS`` usable windows of one length, chosen at random.
+
+        The chance of an older window halves every ``RECENT_WEEKS``: errors change with the seasons and the range.
+        """
+        origin, product = np.nonzero(self.windows.usable[g] & allowed[:, None])
+        if not len(origin):
+            return origin, product
+        chance = 0.5 ** ((origin[-1] - origin) / RECENT_WEEKS)
+        chance *= min(1.0, MAX_WINDOWS / chance.sum())
+        kept = self.random.random(len(origin)) < chance
+        return origin[kept], product[kept]
 
 
 def _scale_law(mean: F, actual: F) -> tuple[F, F]:
@@ -328,10 +355,13 @@ def window_hits(
     level, at = windows.level[:-1][later], seen[windows.origins[later]]
     exposure, actual, mask = windows.exposure[:, later], windows.actual[:, later], windows.usable[:, later]
     mean = level * exposure
-    wide = spread(mean, exposure, level, at, dispersion, tails, certainty)
+    base, slope = (part[:-1][later] for part in windows.state.log_variance(tails.effects))
+    days = windows.days.astype(float)
+    own = dispersion * widening(base, slope, days[:, None, None], days[-1])
+    wide = spread(mean, exposure, level, at, own, tails, certainty)
     # Whole units are within a quantile that rounds up to them; no total lies below a quantile of 0.
     reach = np.where(actual > 0.0, (np.where(whole, actual - 0.5, actual) - mean) / wide, -np.inf)
-    within = reach[..., None] <= tails.standardised(mean, windows.days.astype(float))
+    within = reach[..., None] <= tails.standardised(mean, days)
     within &= mask[..., None]
     error = np.stack([(np.abs(actual - mean) * mask).sum(axis=1), (actual * mask).sum(axis=1)], axis=-1)
     return within.sum(axis=1).astype(np.float64), mask.sum(axis=1).astype(np.float64), error

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from shelfwise.planning.demand.calibration import LEVELS, MIN_WINDOWS, Calibration, Tails
+from shelfwise.planning.demand.conditions import widening
 from shelfwise.planning.demand.fit import calibrate, check_horizon, check_levels, group_prior, round_whole, window_hits
 from shelfwise.planning.demand.history import SHORT_HISTORY_DAYS, WEEK, lay_out, weekday_shape
 from shelfwise.planning.demand.panel import Panel, check_calendar, check_future
@@ -217,10 +218,13 @@ def _shard(panel: Panel, horizon: int, calibration: Calibration) -> dict[str, ND
     ahead = weekday[np.arange(horizon) % WEEK] * open_days
     running = np.cumsum(ahead, axis=0)
     expected = level * running
-    wide = spread(expected, running, level, seen[-1], dispersion, tails, certainty)
-    total = tails.quantiles(expected, wide, np.arange(1.0, horizon + 1)) * (expected > 0)[..., None]
+    base, slope = (part[-1] for part in windows.state.log_variance(tails.effects))
+    days = np.arange(1.0, horizon + 1)
+    own = dispersion * widening(base, slope, days[:, None], float(tails.days[-1]))
+    wide = spread(expected, running, level, seen[-1], own, tails, certainty)
+    total = tails.quantiles(expected, wide, days) * (expected > 0)[..., None]
     total = np.maximum.accumulate(np.maximum.accumulate(np.maximum(total, 0.0), axis=0), axis=2)
-    wide = spread(level * ahead, ahead, level, seen[-1], dispersion, tails, certainty)
+    wide = spread(level * ahead, ahead, level, seen[-1], own[0], tails, certainty)
     baseline = level * open_days * history.unit
     mean = level * ahead * history.unit * calibration.drift
     pattern = classify(panel)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelfwise.planning.demand.calibration import Tails
+from shelfwise.planning.demand.conditions import widening
 from shelfwise.planning.demand.history import WEEK
 from shelfwise.planning.demand.windows import Windows
 
@@ -18,18 +19,21 @@ SETTLED_DAYS = 56.0  # with this much history the rate's own uncertainty is part
 
 
 def own_dispersion(windows: Windows, tails: Tails) -> F:
-    """(B + 1, n) standard deviation of a product's totals over the panel's law, from windows closed by each origin.
+    """(B + 1, n) standard deviation of a product's totals over the panel's law and its state's widening.
 
-    Shrunk in variance: (sum of squared standardised errors + prior) / (windows + prior).
+    From windows closed by each origin, shrunk in variance: (sum of squared standardised errors + prior) / (windows +
+    prior).
     """
     origins = len(windows.origins)
     total = np.zeros((origins + 1, windows.actual.shape[2]))
     count = np.zeros_like(total)
+    base, slope = windows.state.log_variance(tails.effects)
     for g, length in enumerate(windows.days):
         if int(length) not in OWN_LENGTHS:
             continue
         mean = windows.level[:-1] * windows.exposure[g]
-        square = ((windows.actual[g] - mean) / tails.scale(mean)) ** 2
+        wide = tails.scale(mean) * widening(base[:-1], slope[:-1], float(length), float(tails.days[-1]))
+        square = ((windows.actual[g] - mean) / wide) ** 2
         lag = -(-int(length) // WEEK)
         closed = np.where(windows.usable[g], np.minimum(square, OWN_CAP), 0.0)
         if origins + 1 > lag:

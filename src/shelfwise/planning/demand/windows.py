@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from shelfwise.planning.demand.conditions import State, state
 from shelfwise.planning.demand.history import SHORT_HISTORY_DAYS, WEEK, History
 from shelfwise.planning.demand.smoothing import HALF_LIVES
 
@@ -34,7 +35,7 @@ class Windows:
 
     origins: (B,) week index after which the window opens. days: (G,). actual, exposure: (G, B, n) units sold and
     normal days observed in the window. usable: (G, B, n). weights: (K, B + 1, n) of the memories at each origin,
-    the last for the forecast itself. level: (B + 1, n) weighted rate.
+    the last for the forecast itself. level: (B + 1, n) weighted rate. state: what recent sales say at each origin.
     """
 
     origins: NDArray[np.intp]
@@ -44,6 +45,7 @@ class Windows:
     usable: NDArray[np.bool_]
     weights: F
     level: F
+    state: State
 
 
 def roll(
@@ -71,7 +73,8 @@ def roll(
     level = np.zeros((len(origins) + 1, history.count))
     for k in range(len(HALF_LIVES)):
         level += weights[k] * rate[k, at]
-    return Windows(origins, days, actual, exposure, usable, weights, level)
+    signs = state(history, exposed, rate, level, origins)
+    return Windows(origins, days, actual, exposure, usable, weights, level, signs)
 
 
 def memory_errors(history: History, weekday: F, rate: F, seen: F) -> F:
