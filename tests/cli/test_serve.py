@@ -1,6 +1,12 @@
 """A service that cannot start says why in one line."""
 
+import json
+import os
+import signal
 import socket
+import subprocess
+import sys
+import urllib.request
 
 import pytest
 
@@ -56,3 +62,24 @@ def test_two_secrets_are_refused_in_one_line(empty_cli):
 
 def test_an_unknown_service_exits_2(empty_cli):
     assert empty_cli("serve", "finance").code == 2
+
+
+def test_a_service_says_what_it_serves_from_and_where_once_it_takes_calls(tmp_path):
+    port = str(free_port())
+    command = [sys.executable, "-m", "shelfwise.cli", "serve", "sales", "--port", port, "--data-dir", str(tmp_path)]
+    env = {**os.environ, "LOG_FORMAT": "json", "DRAIN_SECONDS": "0"}
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        said = {}
+        for line in process.stdout:
+            entry = json.loads(line)
+            said[entry["event"]] = entry
+            if entry["event"] == "server.listening":
+                break
+        with urllib.request.urlopen(said["server.listening"]["url"] + "/health/live") as answer:
+            assert answer.status == 200
+        process.send_signal(signal.SIGTERM)
+        process.stdout.read()
+    assert said["server.starting"]["database"] == f"sqlite:///{tmp_path / 'sales.db'}"
+    assert said["server.listening"]["documentation"] == f"http://127.0.0.1:{port}/docs"
+    assert process.returncode == 0

@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Never
 
+import structlog
 import uvloop
+from sqlalchemy.engine import make_url
 
 from shelfwise.cli.console import ServiceName
 from shelfwise.cli.services import migrate
@@ -16,6 +18,8 @@ from shelfwise.platform.server import serve as serve_app
 from shelfwise.platform.telemetry import configure_logging
 from shelfwise.sales.config import SalesSettings
 from shelfwise.sales.main import create_app as create_sales
+
+logger = structlog.get_logger("shelfwise.server")
 
 
 def serve(service: ServiceName, *, host: str | None, port: int | None, data_dir: Path | None) -> Never:
@@ -36,6 +40,8 @@ async def _serve(service: ServiceName, host: str | None, port: int | None, data_
     check_port_free(settings.HOST, chosen_port, "--port")
     if settings.ENVIRONMENT == "development":
         await migrate(service, data_dir)
+    database = make_url(settings.database_url).render_as_string(hide_password=True)
+    logger.info("server.starting", environment=settings.ENVIRONMENT, database=database)
     app = create_inventory(settings) if isinstance(settings, InventorySettings) else create_sales(settings)
     await serve_app(
         app.asgi,

@@ -11,7 +11,6 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
 from typing import Never
 
 import structlog
@@ -24,6 +23,7 @@ from shelfwise.platform.health import Readiness
 
 logger = structlog.get_logger("shelfwise.server")
 _STOP_SECONDS = 10
+_LOOK_AGAIN_SECONDS = 0.05
 #: Connections served at once; more wait in the listening socket's backlog.
 _MAX_CONNECTIONS = 4096
 #: How long an HTTP/1.1 connection may wait for the next request's headers: slow senders must not hold it for good.
@@ -37,7 +37,6 @@ async def serve(
     port: int,
     drain_seconds: float,
     readiness: Readiness,
-    on_started: Callable[[], None] | None = None,
 ) -> None:
     """Serves until SIGTERM or SIGINT, then drains and stops."""
     server = Server(
@@ -59,18 +58,34 @@ async def serve(
         loop.add_signal_handler(number, stop.set)
     serving = asyncio.create_task(server.serve())
     stopping = asyncio.create_task(stop.wait())
-    if on_started is not None:
-        on_started()
+    announcing = asyncio.create_task(_announce(host, port))
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not serving.done():
         readiness.draining = True
         logger.info("server.draining", seconds=drain_seconds)
         await asyncio.sleep(drain_seconds)
         server.stop()  # type: ignore[no-untyped-call]  # Granian leaves it unannotated
-    stopping.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await stopping
+    for task in (stopping, announcing):
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
     await serving
+
+
+async def _announce(host: str, port: int) -> None:
+    """Says in the log when connections are taken: a server that starts in silence looks as if it hung."""
+    # Whoever listens everywhere is found on this machine.
+    near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound to
+    url = f"http://{f'[{near}]' if ':' in near else near}:{port}"
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(near, port)
+        except OSError:
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        else:
+            writer.close()
+            logger.info("server.listening", url=url, documentation=f"{url}/docs")
+            return
 
 
 def leave() -> Never:
