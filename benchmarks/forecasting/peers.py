@@ -50,14 +50,20 @@ def _deviation_totals(history: F, mean: F) -> dict[int, F]:
     return totals
 
 
+def _forecast_mean(make: Callable[[], object], known: F, horizon: int) -> F:
+    try:
+        return np.asarray(make().forecast(y=known, h=horizon)["mean"])  # type: ignore[attr-defined]
+    except (NotImplementedError, ValueError, ZeroDivisionError):  # too few days for that model
+        return np.full(horizon, known.mean())
+
+
 def _univariate(make: Callable[[], object], days: int) -> Peer:
     """A model of statsforecast, series by series in this process."""
 
     def forecast(history: F, first: date, horizon: int, progress: Progress) -> Answer:  # noqa: ARG001 - a peer's face
         mean = np.zeros((len(history), horizon))
         for i, row in enumerate(history):
-            model = make()
-            mean[i] = model.forecast(y=_known(row)[-days:], h=horizon)["mean"]  # type: ignore[attr-defined]
+            mean[i] = _forecast_mean(make, _known(row)[-days:], horizon)
             progress(i + 1, len(history))
         mean = np.maximum(np.nan_to_num(mean), 0.0)
         return Answer(mean, _deviation_totals(history, mean))
@@ -71,11 +77,18 @@ def _auto_ets(history: F, first: date, horizon: int, progress: Progress) -> Answ
     mean = np.zeros((len(history), horizon))
     totals = {days: np.zeros((len(history), len(LEVELS))) for days in LENGTHS}
     for i, row in enumerate(history):
-        model = AutoETS(season_length=WEEK).fit(y=_known(row)[-AUTO_DAYS:])
-        mean[i] = model.predict(h=horizon)["mean"]
-        paths = np.maximum(model.simulate(h=horizon, n_paths=PATHS, seed=0), 0.0)
-        for days in LENGTHS:
-            totals[days][i] = np.quantile(paths[:, :days].sum(axis=1), LEVELS)
+        known = _known(row)[-AUTO_DAYS:]
+        try:
+            model = AutoETS(season_length=WEEK).fit(y=known)
+        except NotImplementedError:  # fewer days than it has parameters: the mean of what there is
+            mean[i] = known.mean()
+            for days, quantiles in _deviation_totals(history[i : i + 1], mean[i : i + 1]).items():
+                totals[days][i] = quantiles[0]
+        else:
+            mean[i] = model.predict(h=horizon)["mean"]
+            paths = np.maximum(model.simulate(h=horizon, n_paths=PATHS, seed=0), 0.0)
+            for days in LENGTHS:
+                totals[days][i] = np.quantile(paths[:, :days].sum(axis=1), LEVELS)
         progress(i + 1, len(history))
     return Answer(np.maximum(np.nan_to_num(mean), 0.0), totals)
 
