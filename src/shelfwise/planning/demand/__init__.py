@@ -5,6 +5,7 @@ from shelfwise.planning.demand.calibration import LEVELS, Calibration
 from shelfwise.planning.demand.fit import calibrate
 from shelfwise.planning.demand.forecaster import Forecast, forecast
 from shelfwise.planning.demand.panel import Panel
+from shelfwise.planning.demand.succession import inherit
 from shelfwise.planning.demand.totals import TotalDemandTable
 from shelfwise.planning.demand.trend import Trend, sales_trend, sales_trends
 
@@ -20,6 +21,7 @@ __all__ = [
     "backtest",
     "calibrate",
     "forecast",
+    "inherit",
     "sales_trend",
     "sales_trends",
 ]
