@@ -4,6 +4,7 @@ from shelfwise.planning.demand.backtest import Backtest, Score, backtest
 from shelfwise.planning.demand.calibration import LEVELS, Calibration
 from shelfwise.planning.demand.fit import calibrate
 from shelfwise.planning.demand.forecaster import Forecast, forecast
+from shelfwise.planning.demand.outlier import Outlier, outliers
 from shelfwise.planning.demand.panel import Panel
 from shelfwise.planning.demand.succession import inherit
 from shelfwise.planning.demand.totals import TotalDemandTable
@@ -14,6 +15,7 @@ __all__ = [
     "Backtest",
     "Calibration",
     "Forecast",
+    "Outlier",
     "Panel",
     "Score",
     "TotalDemandTable",
@@ -22,6 +24,7 @@ __all__ = [
     "calibrate",
     "forecast",
     "inherit",
+    "outliers",
     "sales_trend",
     "sales_trends",
 ]
