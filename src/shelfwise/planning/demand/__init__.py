@@ -5,6 +5,15 @@ from shelfwise.planning.demand.calibration import LEVELS, Calibration
 from shelfwise.planning.demand.fit import calibrate
 from shelfwise.planning.demand.forecaster import Forecast, forecast
 from shelfwise.planning.demand.outlier import Outlier, outliers
+from shelfwise.planning.demand.override import (
+    Override,
+    OverrideScore,
+    PlannedForecast,
+    apply_overrides,
+    moved_quantiles,
+    overridden_means,
+    score_overrides,
+)
 from shelfwise.planning.demand.panel import Panel
 from shelfwise.planning.demand.succession import inherit
 from shelfwise.planning.demand.totals import TotalDemandTable
@@ -16,15 +25,22 @@ __all__ = [
     "Calibration",
     "Forecast",
     "Outlier",
+    "Override",
+    "OverrideScore",
     "Panel",
+    "PlannedForecast",
     "Score",
     "TotalDemandTable",
     "Trend",
+    "apply_overrides",
     "backtest",
     "calibrate",
     "forecast",
     "inherit",
+    "moved_quantiles",
     "outliers",
+    "overridden_means",
     "sales_trend",
     "sales_trends",
+    "score_overrides",
 ]
