@@ -19,6 +19,8 @@ Progress = Callable[[int, int], None]
 WEEK, YEAR, PATHS = 7, 364, 200
 #: What peers get to see: as many days as served them best on M5. The automatic models choose worse from two years.
 AUTO_DAYS, MODEL_DAYS = 400, 728
+#: What the libraries raise for series with fewer days than their models have parameters. Then the mean is their answer.
+_TOO_SHORT = (NotImplementedError, KeyError, ValueError, ZeroDivisionError)
 _LAGS, _WINDOWS = (1, 7, 14, 28), (7, 28)
 
 
@@ -53,7 +55,7 @@ def _deviation_totals(history: F, mean: F) -> dict[int, F]:
 def _forecast_mean(make: Callable[[], object], known: F, horizon: int) -> F:
     try:
         return np.asarray(make().forecast(y=known, h=horizon)["mean"])  # type: ignore[attr-defined]
-    except (NotImplementedError, ValueError, ZeroDivisionError):  # too few days for that model
+    except _TOO_SHORT:
         return np.full(horizon, known.mean())
 
 
@@ -80,7 +82,7 @@ def _auto_ets(history: F, first: date, horizon: int, progress: Progress) -> Answ
         known = _known(row)[-AUTO_DAYS:]
         try:
             model = AutoETS(season_length=WEEK).fit(y=known)
-        except NotImplementedError:  # fewer days than it has parameters: the mean of what there is
+        except _TOO_SHORT:
             mean[i] = known.mean()
             for days, quantiles in _deviation_totals(history[i : i + 1], mean[i : i + 1]).items():
                 totals[days][i] = quantiles[0]
