@@ -144,7 +144,7 @@ def _rate_prior(panel: Panel, history: History) -> tuple[float, float, F]:
         some = exposed.sum()
         mean = sold.sum() / some if some > 0 and sold.sum() > 0 else UNKNOWN_RATE
         return float(mean), UNKNOWN_SHAPE, none
-    rate = sold[known] / exposed[known]
+    rate = _without_extremes(sold[known] / exposed[known])
     mean = float(rate.mean())
     shape = float(np.clip(mean * mean / rate.var(), 0.2, 5.0)) if rate.var() > 0 else 5.0
     shape *= clumping(history.sales[recent][..., known], history.exposure[recent][..., known])
@@ -155,6 +155,17 @@ def _rate_prior(panel: Panel, history: History) -> tuple[float, float, F]:
     ratio = np.maximum(np.bincount(inverse, rate) / count / mean, 1e-3)
     own = mean * ratio ** (count / (count + CATEGORY_PRIOR_PRODUCTS))
     return mean, shape, np.stack([names.astype(float), own], axis=1)
+
+
+def _without_extremes(rate: F) -> F:
+    """Rates, none beyond 4 robust deviations of their logs: one product counted in grams decides nothing for others.
+
+    The deviation is the median absolute one (Hampel 1974, J. American Statistical Association 69, 383-393).
+    """
+    logs = np.log(rate[rate > 0.0])
+    middle = float(np.median(logs))
+    deviation = 1.4826 * float(np.median(np.abs(logs - middle)))
+    return np.asarray(np.minimum(rate, np.exp(middle + 4.0 * max(deviation, 0.5))))
 
 
 def _drift(windows: Windows) -> float:
