@@ -29,9 +29,11 @@ from benchmarks.forecasting.report import (
     coverage_lines,
     print_table,
     speed_lines,
+    stockout_lines,
     table,
 )
 from benchmarks.forecasting.speed import measure
+from benchmarks.forecasting.stockouts import print_rows, stockout_rows
 
 HERE = Path(__file__).parent
 LONG = (60, 90)
@@ -69,7 +71,9 @@ def coverage_of(data: Dataset, origins: int, report: dict[str, object]) -> list[
     return lines
 
 
-def run(datasets: Sequence[Dataset], chosen: dict[str, Peer], *, quick: bool) -> dict[str, object]:
+def run(
+    datasets: Sequence[Dataset], chosen: dict[str, Peer], *, quick: bool, stock_data: Path | None
+) -> dict[str, object]:
     report: dict[str, object] = {}
     lines: list[Line] = []
     for data in datasets:
@@ -80,6 +84,14 @@ def run(datasets: Sequence[Dataset], chosen: dict[str, Peer], *, quick: bool) ->
         lines += accuracy_lines(data.name, scored, rows)
         report[data.name] = {"figures": rows, "cpu_seconds": dict(scored.seconds)}
         lines += coverage_of(data, 4 if quick else 12 if data.name == "M5" else 6, report)
+    if stock_data is not None:
+        say("stock-outs, simulated over real sales")
+        censored = stockout_rows(stock_data)
+        say("")
+        print("\nStock-outs: real sales censored by a simulated stock")
+        print_rows(censored)
+        lines += stockout_lines(censored)
+        report["stock-outs"] = censored
     speed = measure(datasets[0], chosen.get("AutoETS"), say)
     say("")
     report["speed"] = speed._asdict()
@@ -103,7 +115,8 @@ def main() -> None:
     names = None if arguments.peers == "all" else [name for name in arguments.peers.split(",") if name]
     chosen = {} if arguments.peers == "none" else peers(names)
     datasets = load(arguments.data, QUICK_SERIES if arguments.quick else None)
-    report = run(datasets, chosen, quick=arguments.quick)
+    stock = arguments.data if len(datasets) > 1 and not arguments.quick else None
+    report = run(datasets, chosen, quick=arguments.quick, stock_data=stock)
     report["environment"] = environment(PACKAGES)
     report["seconds"] = round(time.monotonic() - begin)
     arguments.output.mkdir(parents=True, exist_ok=True)
