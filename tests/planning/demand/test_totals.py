@@ -179,3 +179,10 @@ def test_a_question_of_the_wrong_shape_is_refused_also_after_a_good_one_about_th
     table.cdf(1.0, [7, 14])
     with pytest.raises(ValueError, match="days: shape"):
         table.cdf(1.0, [[7], [14]])
+
+
+def test_quantiles_a_subnormal_apart_are_taken_as_equal():
+    steps = 5e-324 * np.arange(1, len(LEVELS) + 1)
+    table = TotalDemandTable([7], LEVELS, steps[None, None], [[5e-324]])
+    assert 0.0 <= table.expected_shortage(0.0, 7)[0] <= 1e-300
+    assert table.expected_shortage(1.0, 7)[0] == 0.0

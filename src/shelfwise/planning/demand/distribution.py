@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 F = NDArray[np.float64]
+SMALLEST = float(np.finfo(np.float64).tiny)  # quantiles closer than this are equal: their slope is no number
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,13 +126,13 @@ class Nodes:
         begin = np.maximum(start, low)
         length = np.maximum(high - begin, 0.0)
         rise = self.levels[j + 1] - self.levels[j]
-        slope = np.divide(rise, high - low, out=np.zeros_like(low), where=high > low)
+        slope = np.divide(rise, high - low, out=np.zeros_like(low), where=high - low >= SMALLEST)
         middle = (begin - low) + (length - self.whole) / 2.0
         return np.asarray(length * (1.0 - self.levels[j] - slope * middle))
 
     def _shortage_beyond(self, start: F) -> F:
         scale = self._tail_scale
         begin = np.maximum(start, self.values[:, -1])
-        positive = np.where(scale > 0, scale, 1.0)
+        positive = np.where(scale >= SMALLEST, scale, 1.0)
         weight = np.where(self.whole, -1.0 / np.expm1(-1.0 / positive), positive)
-        return np.where(scale > 0, self._survival(begin) * weight, 0.0)
+        return np.where(scale >= SMALLEST, self._survival(begin) * weight, 0.0)
