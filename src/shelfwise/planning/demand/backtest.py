@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from shelfwise.planning.demand.calibration import LEVELS
 from shelfwise.planning.demand.fit import check_horizon
@@ -59,12 +59,14 @@ def backtest(
     levels: Sequence[float] = LEVELS,
     days: Sequence[int] = (7, 14, 28),
     seed: int = 0,
+    calendar: Mapping[str, ArrayLike] | None = None,
 ) -> Backtest:
     """Score forecasts made after each of ``origins`` (numbers of days known) on the totals of the next ``days``.
 
     A number of origins means so many, ``horizon`` days apart, the last one ``horizon`` days before the panel's end.
-    Each origin is calibrated on what precedes it. Windows with a missing day are not scored. Raises ``ValueError``
-    that names the field.
+    Each origin is calibrated on what precedes it; ``calendar`` ({event: (T,)}) and the panel's own promotions and
+    prices after an origin are told as planned, where one is missing as no promotion and the last price. Windows with
+    a missing day are not scored. Raises ``ValueError`` that names the field.
     """
     horizon = check_horizon(horizon)
     chosen = _origins(panel, horizon, origins)
@@ -72,7 +74,9 @@ def backtest(
     sums = np.zeros((len(panel), len(lengths), 4 + 3 * len(levels) + 1))
     pattern = np.array([], dtype=np.str_)
     for origin in chosen:
-        answer = forecast(panel.until(origin), horizon, levels, seed=seed)
+        known = None if calendar is None else {name: np.asarray(f)[: origin + horizon] for name, f in calendar.items()}
+        price, promo = _plans(panel, origin, horizon)
+        answer = forecast(panel.until(origin), horizon, levels, None, known, price, promo, seed)
         sums += _window_sums(panel, origin, lengths, answer.total_mean, answer.total, np.asarray(answer.levels))
         pattern = answer.pattern
     asked = tuple(float(level) for level in levels)
@@ -92,6 +96,18 @@ def _origins(panel: Panel, horizon: int, origins: int | Sequence[int]) -> tuple[
             f"origins: {chosen} of {panel.days} days leave no history or less than {horizon} days to score"
         )
     return chosen
+
+
+def _plans(panel: Panel, origin: int, horizon: int) -> tuple[F | None, F | None]:
+    """Prices and promotions of the days after an origin; where one is missing, the last price and no promotion."""
+    price = promo = None
+    if panel.promo is not None:
+        promo = np.nan_to_num(panel.promo[:, origin : origin + horizon].astype(np.float64))
+    if panel.price is not None:
+        known = np.isfinite(panel.price[:, : origin + horizon])
+        last = np.maximum.accumulate(np.where(known, np.arange(origin + horizon), 0), axis=1)[:, origin:]
+        price = np.nan_to_num(np.take_along_axis(panel.price, last, axis=1).astype(np.float64))
+    return price, promo
 
 
 def _window_sums(panel: Panel, origin: int, lengths: tuple[int, ...], mean: F, total: F, levels: F) -> F:

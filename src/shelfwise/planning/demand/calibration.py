@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelfwise.planning.demand.conditions import SIGNS
+from shelfwise.planning.demand.influences import NO_INFLUENCES, Influences
 
 F = NDArray[np.float64]
-VERSION = 2
-READABLE = (1, 2)
+VERSION = 3
+READABLE = (1, 2, 3)
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 0.98, 0.99)
 MIN_WINDOWS = 20
 MEAN_FLOOR = 1e-9
@@ -94,6 +95,7 @@ class Calibration:
 
     weekday: (7,) the panel's factor from Monday to Sunday. rate_mean, rate_shape: gamma prior of daily rates;
     group_rates: (categories, 2) category and its mean rate. merit: (K,) relative error of the memories.
+    events, categories, log_effects: what events, promotions and prices do (see ``Influences``).
     drift: actual over expected of the panel's recent four-week totals, damped: what its means were short of.
     tails: fitted on all windows (their quantiles know the drift already);
     early_tails: fitted on the windows that closed before ``split_weeks`` before the end, by which coverage of later
@@ -110,6 +112,9 @@ class Calibration:
     rate_shape: float
     group_rates: F
     merit: F
+    events: tuple[str, ...]
+    categories: F
+    log_effects: F
     drift: float
     tails: Tails
     early_tails: Tails
@@ -121,6 +126,10 @@ class Calibration:
     def days(self) -> F:
         """(G,) lengths of window that were measured."""
         return self.tails.days
+
+    @property
+    def influences(self) -> Influences:
+        return Influences(self.events, self.categories, self.log_effects)
 
     @property
     def windows(self) -> NDArray[np.int64]:
@@ -171,9 +180,13 @@ class Calibration:
                 }
             if header["version"] not in READABLE:
                 raise ValueError(f"calibration: version {header['version']}, this code reads {READABLE}")
-            if header["version"] == 1:  # knew nothing of states
+            if header["version"] < 2:  # knew nothing of states
                 arrays |= {f"{name}.effects": np.zeros((2, SIGNS)) for name in ("tails", "early_tails")}
-            header["levels"] = tuple(header["levels"])
+            if header["version"] < 3:  # knew nothing of events, promotions and prices
+                header["events"] = ()
+                arrays |= {"categories": NO_INFLUENCES.categories, "log_effects": NO_INFLUENCES.log_effects}
+            for name in ("levels", "events"):
+                header[name] = tuple(header[name])
             content: dict[str, Any] = {**header, **{name: a for name, a in arrays.items() if "." not in name}}
             for name in ("tails", "early_tails"):
                 content[name] = Tails(**{part.name: arrays[f"{name}.{part.name}"] for part in fields(Tails)})

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from shelfwise.planning.demand.calibration import LEVELS, MEAN_FLOOR, MIN_WINDOWS, VERSION, Calibration, Tails
 from shelfwise.planning.demand.conditions import SIGNS, widening
+from shelfwise.planning.demand.drivers import check_plans
 from shelfwise.planning.demand.effects import MOST_ERROR, Errors, earned_effects
-from shelfwise.planning.demand.history import WEEK, History, clumping, lay_out, panel_weekday_shape, weekday_shape
-from shelfwise.planning.demand.panel import Panel, check_calendar
+from shelfwise.planning.demand.history import WEEK, History, clumping, lay_out, weekday_shape
+from shelfwise.planning.demand.influences import learn
+from shelfwise.planning.demand.panel import Panel
 from shelfwise.planning.demand.patterns import PATTERNS, classify
 from shelfwise.planning.demand.smoothing import Prior, rates
 from shelfwise.planning.demand.spread import OWN_LENGTHS, own_dispersion, spread
@@ -45,41 +48,50 @@ def calibrate(
 ) -> Calibration:
     """What ``panel`` shows about weekdays, memory, spread, tails and coverage of totals up to ``horizon`` days.
 
-    ``calendar`` ({event: (T + horizon,) truth values}) is checked and not used yet. Deterministic in ``seed``.
-    Raises ``ValueError`` that names the field.
+    ``calendar`` ({event: (T + horizon,) truth values}), the panel's ``promo`` and ``price`` are learned as factors of
+    demand over the whole panel. Deterministic in ``seed``. Raises ``ValueError`` that names the field.
     """
     horizon = check_horizon(horizon)
     asked = check_levels(levels)
-    check_calendar(calendar, panel.days + horizon)
+    plans = check_plans(panel, horizon, calendar)
     random = np.random.default_rng(seed)
     sample = _sample_rows(panel, random)
-    history = lay_out(sample)
-    shape = panel_weekday_shape(history)
+    history, shape, influences = learn(sample, lay_out(sample), plans)
     rate_mean, rate_shape, group_rates = _rate_prior(sample, history)
     prior = Prior(group_prior(sample, rate_mean, group_rates), rate_shape)
     fitted, merit = _roll_sample(sample, history, shape, prior, horizon, random)
-    windows = fitted.windows
-    split = _split(windows, history.weeks)
-    closed = windows.origins[None, :] + -(-windows.days[:, None] // WEEK) <= split
-    early = fitted.tails(closed, asked)
-    hits, count, error = _coverage(fitted, early, split, classify(sample))
     return Calibration(
         version=VERSION,
         horizon=horizon,
         levels=asked,
-        split_weeks=history.weeks - 1 - split,
         weekday=np.roll(shape, history.first_weekday),
         rate_mean=rate_mean,
         rate_shape=rate_shape,
         group_rates=group_rates,
         merit=merit,
-        drift=_drift(windows),
-        tails=fitted.tails(np.ones_like(closed), asked),
-        early_tails=early,
-        class_hits=hits,
-        class_windows=count,
-        class_error=error,
+        events=influences.events,
+        categories=influences.categories,
+        log_effects=influences.log_effects,
+        **_measured(fitted, asked, history.weeks, classify(sample)),
     )
+
+
+def _measured(fitted: _Sample, levels: tuple[float, ...], weeks: int, pattern: NDArray[np.intp]) -> Mapping[str, Any]:
+    """What a calibration holds of totals: drift, tails, and their coverage of the windows after the early ones."""
+    windows = fitted.windows
+    split = _split(windows, weeks)
+    closed = windows.origins[None, :] + -(-windows.days[:, None] // WEEK) <= split
+    early = fitted.tails(closed, levels)
+    hits, count, error = _coverage(fitted, early, split, pattern)
+    return {
+        "split_weeks": weeks - 1 - split,
+        "drift": _drift(windows),
+        "tails": fitted.tails(np.ones_like(closed), levels),
+        "early_tails": early,
+        "class_hits": hits,
+        "class_windows": count,
+        "class_error": error,
+    }
 
 
 def _roll_sample(
@@ -137,7 +149,7 @@ def _rate_prior(panel: Panel, history: History) -> tuple[float, float, F]:
     """
     recent = slice(max(0, history.weeks - 26), None)
     sold = history.sales[recent].sum(axis=(0, 1))
-    exposed = history.exposure[recent].sum(axis=(0, 1))
+    exposed = history.demand_exposure[recent].sum(axis=(0, 1))
     known = exposed >= WARM_UP_WEEKS * WEEK
     none = np.empty((0, 2))
     if not known.any() or sold[known].sum() == 0:
@@ -147,7 +159,7 @@ def _rate_prior(panel: Panel, history: History) -> tuple[float, float, F]:
     rate = _without_extremes(sold[known] / exposed[known])
     mean = float(rate.mean())
     shape = float(np.clip(mean * mean / rate.var(), 0.2, 5.0)) if rate.var() > 0 else 5.0
-    shape *= clumping(history.sales[recent][..., known], history.exposure[recent][..., known])
+    shape *= clumping(history.sales[recent][..., known], history.demand_exposure[recent][..., known])
     if panel.groups is None:
         return mean, shape, none
     names, inverse = np.unique(panel.groups[known, 0], return_inverse=True)

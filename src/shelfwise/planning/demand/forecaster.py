@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -13,9 +13,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from shelfwise.planning.demand.calibration import LEVELS, MIN_WINDOWS, Calibration, Tails
 from shelfwise.planning.demand.conditions import widening
-from shelfwise.planning.demand.fit import calibrate, check_horizon, check_levels, group_prior, round_whole, window_hits
+from shelfwise.planning.demand.drivers import Plans, check_plans, drivers_of
+from shelfwise.planning.demand.fit import (
+    calibrate,
+    check_horizon,
+    check_levels,
+    group_prior,
+    round_whole,
+    window_hits,
+)
 from shelfwise.planning.demand.history import SHORT_HISTORY_DAYS, WEEK, lay_out, weekday_shape
-from shelfwise.planning.demand.panel import Panel, check_calendar, check_future
+from shelfwise.planning.demand.influences import Factors, influenced
+from shelfwise.planning.demand.panel import Panel
 from shelfwise.planning.demand.patterns import PATTERNS, classify
 from shelfwise.planning.demand.smoothing import HALF_LIVES, Prior, rates
 from shelfwise.planning.demand.spread import own_dispersion, spread
@@ -24,6 +33,7 @@ from shelfwise.planning.demand.totals import TotalDemandTable
 from shelfwise.planning.demand.windows import Windows, roll
 
 F = NDArray[np.float64]
+TERMS = ("level", "stock_out", "trend", "weekday", "event", "promotion", "price")
 SHARD_ROWS = 256  # small enough for the cache: twice as fast as thousands at once
 OWN_WINDOWS = 20.0  # the class counts as this many windows of a product's own, the panel as so many of the class's
 
@@ -38,9 +48,9 @@ class Forecast:
     shrunk to the product's class and the class to the panel; NaN where the panel has fewer than 20 windows.
     confidence_windows (n, H): the product's own windows behind it. expected_error (n, H): expected sum of absolute
     errors of the total over sales (WAPE), NaN likewise. short_history (n,): fewer than 14 observed days.
-    explanation: {term: (n, H)} of units that add up to ``mean``; "stock_out" is what days out of stock had hidden of
-    the level, there where the panel says when stock was short. unused: inputs that were given and checked but do
-    not influence the numbers yet.
+    explanation: {term: (n, H)} of units that add up to ``mean``: level, trend, weekday and, where the panel has
+    them, event, promotion and price; "stock_out" is what days out of stock had hidden of the level, there where the
+    panel says when stock was short.
     """
 
     ids: tuple[str, ...]
@@ -56,9 +66,8 @@ class Forecast:
     confidence_windows: NDArray[np.int64]
     expected_error: F
     short_history: NDArray[np.bool_]
-    explanation: Mapping[str, F]
-    unused: tuple[str, ...]
-    _single: _Singles
+    explanation: Mapping[str, F] = field(repr=False)
+    _single: _Singles = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -135,8 +144,9 @@ def forecast(
     """Demand after the panel's last day, by a calibration of the run or (None) of this very panel.
 
     ``horizon`` may exceed the calibration's. ``levels`` must be among the calibration's. ``calendar``
-    ({event: (T + horizon,)}), ``future_price`` and ``future_promo`` ((n, horizon)) are checked, not used yet, and
-    listed in ``Forecast.unused``. Raises ``ValueError`` that names the field.
+    ({event: (T + horizon,)}) names the events of past and coming days, ``future_price`` and ``future_promo``
+    ((n, horizon)) what is planned: without them the last price stays and no promotion comes. An event that the
+    calibration never saw has no effect. Raises ``ValueError`` that names the field.
     """
     horizon, asked = check_horizon(horizon), check_levels(levels)
     if calibration is None:
@@ -144,13 +154,13 @@ def forecast(
     missing = [level for level in asked if level not in calibration.levels]
     if missing:
         raise ValueError(f"levels: {missing} are not among the calibration's {calibration.levels}")
-    unused = _unused(panel, horizon, calendar, future_price, future_promo)
-    parts = [
-        _shard(panel.rows(slice(i, i + SHARD_ROWS)) if len(panel) > SHARD_ROWS else panel, horizon, calibration)
-        for i in range(0, max(len(panel), 1), SHARD_ROWS)
-    ]
+    plans = check_plans(panel, horizon, calendar, future_price, future_promo)
+    parts = []
+    for i in range(0, max(len(panel), 1), SHARD_ROWS):
+        rows = slice(i, i + SHARD_ROWS)
+        parts.append(_shard(panel.rows(rows) if len(panel) > SHARD_ROWS else panel, plans.rows(rows), calibration))
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return _answer(panel, asked, calibration, joined, unused)
+    return _answer(panel, asked, calibration, joined)
 
 
 def _answer(
@@ -158,7 +168,6 @@ def _answer(
     levels: tuple[float, ...],
     calibration: Calibration,
     joined: dict[str, NDArray[Any]],
-    unused: tuple[str, ...],
 ) -> Forecast:
     chosen = np.searchsorted(calibration.levels, levels)
     return Forecast(
@@ -175,69 +184,42 @@ def _answer(
         confidence_windows=joined["windows"],
         expected_error=joined["error"],
         short_history=joined["short"],
-        explanation={
-            "level": joined["baseline"] - joined["stock_out"],
-            **({} if panel.in_stock is None else {"stock_out": joined["stock_out"]}),
-            "trend": joined["drift"],
-            "weekday": joined["mean"] - joined["baseline"] - joined["drift"],
-        },
-        unused=unused,
+        explanation={name: joined[name] for name in TERMS if name in joined},
         _single=_Singles(joined["single_mean"], joined["single_spread"], joined["unit"], panel.whole),
     )
 
 
-def _unused(
-    panel: Panel,
-    horizon: int,
-    calendar: Mapping[str, ArrayLike] | None,
-    future_price: ArrayLike | None,
-    future_promo: ArrayLike | None,
-) -> tuple[str, ...]:
-    shape = (len(panel), horizon)
-    given = {
-        "price": panel.price is not None,
-        "promo": panel.promo is not None,
-        "calendar": bool(check_calendar(calendar, panel.days + horizon)),
-        "future_price": check_future("future_price", future_price, shape),
-        "future_promo": check_future("future_promo", future_promo, shape),
-    }
-    return tuple(name for name, there in given.items() if there)
-
-
-def _shard(panel: Panel, horizon: int, calibration: Calibration) -> dict[str, NDArray[Any]]:
-    history = lay_out(panel)
-    weekday = weekday_shape(history, np.roll(calibration.weekday, -history.first_weekday))
+def _shard(panel: Panel, plans: Plans, calibration: Calibration) -> dict[str, NDArray[Any]]:
+    history, horizon = lay_out(panel), plans.horizon
+    shape = np.roll(calibration.weekday, -history.first_weekday)
+    drivers, found = drivers_of(panel, history, plans), None
+    if drivers:
+        history, found = influenced(history, shape, drivers, calibration.influences, panel.groups)
+    weekday = weekday_shape(history, shape)
     prior = Prior(group_prior(panel, calibration.rate_mean, calibration.group_rates), calibration.rate_shape)
     rate, seen = rates(history, weekday, prior)
     lengths = calibration.days.astype(np.intp)
     windows = roll(history, weekday, rate, seen, lengths, calibration.merit)
-    tails, certainty = calibration.tails, prior.shape / prior.mean
-    dispersion = own_dispersion(windows, tails)[-1]
+    certainty = prior.shape / prior.mean
     level = windows.level[-1]
     open_days = _open_days(panel, horizon)
-    ahead = weekday[np.arange(horizon) % WEEK] * open_days
-    running = np.cumsum(ahead, axis=0)
-    expected = level * running
-    base, slope = (part[-1] for part in windows.state.log_variance(tails.effects))
-    days = np.arange(1.0, horizon + 1)
-    own = dispersion * widening(base, slope, days[:, None], float(tails.days[-1]))
-    wide = spread(expected, running, level, seen[-1], own, tails, certainty)
-    total = tails.quantiles(expected, wide, days) * (expected > 0)[..., None]
-    total = np.maximum.accumulate(np.maximum.accumulate(np.maximum(total, 0.0), axis=0), axis=2)
-    wide = spread(level * ahead, ahead, level, seen[-1], own[0], tails, certainty)
+    by_weekday = weekday[np.arange(horizon) % WEEK] * open_days
+    ahead = by_weekday if found is None else by_weekday * found.together[-horizon:]
+    total, single_spread = _totals(windows, ahead, seen[-1], certainty, calibration.tails)
     baseline = level * open_days * history.unit
     mean = level * ahead * history.unit * calibration.drift
+    terms = _terms(baseline, level * by_weekday * history.unit, mean, calibration.drift, found)
+    if panel.in_stock is not None:
+        share = recovered_share(history.sold, history.offered, history.sales, history.exposure)
+        terms |= {"level": baseline * (1.0 - share), "stock_out": baseline * share}
     pattern = classify(panel)
     coverage, number, error = _confidence(windows, seen, certainty, panel.whole, pattern, calibration, horizon)
     return {
         "mean": mean.T,
-        "baseline": baseline.T,
-        "stock_out": (baseline * recovered_share(history.sold, history.offered, history.sales, history.exposure)).T,
-        "drift": (baseline * (calibration.drift - 1.0)).T,
         "total_mean": np.cumsum(mean, axis=0).T,
         "total": (round_whole(total, panel.whole) * history.unit[:, None]).transpose(1, 0, 2),
         "single_mean": (level * ahead).T,
-        "single_spread": wide.T,
+        "single_spread": single_spread.T,
         "unit": history.unit,
         "short": history.observed < SHORT_HISTORY_DAYS,
         "model": _names(windows.weights[:, -1], history.observed),
@@ -245,7 +227,36 @@ def _shard(panel: Panel, horizon: int, calibration: Calibration) -> dict[str, ND
         "coverage": coverage,
         "windows": number,
         "error": error,
-    }
+    } | {name: term.T for name, term in terms.items()}
+
+
+def _totals(windows: Windows, ahead: F, seen: F, certainty: F, tails: Tails) -> tuple[F, F]:
+    """Quantiles (H, n, q) of totals in units of a product, not rounded, and the spread (H, n) of single days.
+
+    ahead: (H, n) normal days that each coming day is worth.
+    """
+    level, dispersion = windows.level[-1], own_dispersion(windows, tails)[-1]
+    base, slope = (part[-1] for part in windows.state.log_variance(tails.effects))
+    days = np.arange(1.0, len(ahead) + 1)
+    own = dispersion * widening(base, slope, days[:, None], float(tails.days[-1]))
+    running = np.cumsum(ahead, axis=0)
+    expected = level * running
+    wide = spread(expected, running, level, seen, own, tails, certainty)
+    total = tails.quantiles(expected, wide, days) * (expected > 0)[..., None]
+    total = np.maximum.accumulate(np.maximum.accumulate(np.maximum(total, 0.0), axis=0), axis=2)
+    return total, spread(level * ahead, ahead, level, seen, own[0], tails, certainty)
+
+
+def _terms(baseline: F, by_weekday: F, mean: F, drift: float, found: Factors | None) -> dict[str, F]:
+    """Addends (H, n) of the mean: each is what the factors up to its own add, the last what is left."""
+    horizon = len(mean)
+    reached = {"level": baseline, "trend": baseline * drift, "weekday": by_weekday * drift}
+    if found is not None:
+        reached["event"] = reached["weekday"] * found.event[-horizon:]
+        reached["promotion"] = reached["event"] * found.promotion[-horizon:]
+        reached["price"] = mean
+    names = list(reached)
+    return {name: reached[name] - (reached[names[i - 1]] if i else 0.0) for i, name in enumerate(names)}
 
 
 def _open_days(panel: Panel, horizon: int) -> F:

@@ -32,7 +32,8 @@ class History:
     sold, offered: (weeks, 7, n) units as recorded, and the exposure had the shelf never been empty; the very arrays
     ``sales`` and ``exposure`` where stock is not known.
     unit: (n,) size of one unit: 1 for whole-number series, at most the mean sale for the others.
-    known_days: (n,) days with a value. observed: (n,) exposure in days.
+    known_days: (n,) days with a value. observed: (n,) exposure in days. influence: (weeks, 7, n) factor of demand by
+    events, promotions and prices.
     """
 
     sales: F
@@ -43,6 +44,12 @@ class History:
     known_days: NDArray[np.int64]
     observed: F
     first_weekday: int
+    influence: F | None = None
+
+    @property
+    def demand_exposure(self) -> F:
+        """(weeks, 7, n) exposure in days without an influence: a day that sells double counts twice."""
+        return self.exposure if self.influence is None else self.exposure * self.influence
 
     @property
     def weeks(self) -> int:
@@ -130,7 +137,7 @@ def clumping(sales: F, exposure: F) -> float:
 
 def _weekday_sums(history: History) -> tuple[F, F]:
     recent = slice(max(0, history.weeks - 52), None)
-    sales, exposure = history.sales[recent], history.exposure[recent]
+    sales, exposure = history.sales[recent], history.demand_exposure[recent]
     week_sales = sales[:, 0].copy()
     week_exposure = exposure[:, 0].copy()
     for day in range(1, WEEK):

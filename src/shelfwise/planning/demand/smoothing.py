@@ -31,7 +31,7 @@ def rates(history: History, weekday: F, prior: Prior) -> tuple[F, F]:
     exposure, which needs no starting value. The longest memory is shrunk to the prior; each shorter one falls back
     on the next longer where it has seen nothing.
     """
-    exposure = history.exposure * weekday[None]
+    exposure = history.demand_exposure * weekday[None]
     seen = np.cumsum(_over_days(history.exposure, 1.0), axis=0)
     out = np.empty((2, len(HALF_LIVES), history.weeks, history.count))
     for k, life in enumerate(HALF_LIVES):

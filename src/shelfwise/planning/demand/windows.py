@@ -65,7 +65,7 @@ def roll(
     full = normal[finish] - normal[begin]
     on_offer = offered[finish] - offered[begin] >= USABLE_SHARE * full
     usable = inside[..., None] & enough & on_offer & (exposure > 0)
-    weights = _weights(history, rate, sold, exposed, offered, origins, merit)
+    weights = _weights(*_closed_errors(rate, sold, exposed, offered, normal), np.append(origins, last), merit)
     at = np.append(origins, last)
     # A short history has but one memory: the longest, which alone is shrunk to the prior.
     weights *= np.minimum(seen[at] / ONE_MEMORY_DAYS, 1.0)
@@ -79,8 +79,8 @@ def roll(
 
 def memory_errors(history: History, weekday: F, rate: F, seen: F) -> F:
     """(K,) the panel's mean squared error of two-week sums by memory, each product's errors divided by their mean."""
-    sold, exposed, offered, _ = _running(history, weekday)
-    square, known = _closed_errors(rate, sold, exposed, offered)
+    sold, exposed, offered, normal = _running(history, weekday)
+    square, known = _closed_errors(rate, sold, exposed, offered, normal)
     known &= seen[: len(known)] >= SHORT_HISTORY_DAYS
     total = (square * known).sum(axis=1)
     mean = total.mean(axis=0)
@@ -100,12 +100,16 @@ def _running(history: History, weekday: F) -> tuple[F, F, F, F]:
         return out
 
     normal = np.broadcast_to(weekday[None], history.exposure.shape)
-    exposed = running(history.exposure * weekday[None])
-    offered = exposed if history.offered is history.exposure else running(history.offered * weekday[None])
+    if history.influence is not None:
+        normal = normal * history.influence
+    exposed = running(history.demand_exposure * weekday[None])
+    offered = exposed
+    if history.offered is not history.exposure:
+        offered = running(history.offered * normal)
     return running(history.sales), exposed, offered, running(np.ascontiguousarray(normal))
 
 
-def _closed_errors(rate: F, sold: F, exposed: F, offered: F) -> tuple[F, NDArray[np.bool_]]:
+def _closed_errors(rate: F, sold: F, exposed: F, offered: F, normal: F) -> tuple[F, NDArray[np.bool_]]:
     """Squared error (K, weeks - 2, n) of the two weeks after each week's end, and where they were observed."""
     weeks = rate.shape[1]
     begin = (np.arange(weeks - SCORED_WEEKS) + 1) * WEEK
@@ -116,17 +120,17 @@ def _closed_errors(rate: F, sold: F, exposed: F, offered: F) -> tuple[F, NDArray
     square = rate[:, : weeks - SCORED_WEEKS] * exposure
     square -= actual
     square *= square
-    on_offer = offered[begin + SCORED_DAYS] - offered[begin] >= USABLE_SHARE * SCORED_DAYS
+    full = normal[begin + SCORED_DAYS] - normal[begin]
+    on_offer = offered[begin + SCORED_DAYS] - offered[begin] >= USABLE_SHARE * full
     return square, on_offer & (exposure > 0)
 
 
-def _weights(history: History, rate: F, sold: F, exposed: F, offered: F, origins: NDArray[np.intp], merit: F) -> F:
-    """(K, B + 1, n) weights by inverse power of error over windows closed by then, shrunk to the panel's merit."""
-    square, known = _closed_errors(rate, sold, exposed, offered)
+def _weights(square: F, known: NDArray[np.bool_], origins: NDArray[np.intp], merit: F) -> F:
+    """(K, B, n) weights by inverse power of error over windows closed by then, shrunk to the panel's merit."""
     square = square * known
-    at = np.append(origins, history.weeks - 1) - SCORED_WEEKS + 1  # windows closed by the origin
-    total = np.zeros((rate.shape[0], len(at), history.count))
-    count = np.zeros((len(at), history.count))
+    at = origins - SCORED_WEEKS + 1  # windows closed by the origin
+    total = np.zeros((len(square), len(at), square.shape[2]))
+    count = np.zeros((len(at), square.shape[2]))
     if square.shape[1]:
         np.cumsum(square, axis=1, out=square)
         running = np.cumsum(known, axis=0)
