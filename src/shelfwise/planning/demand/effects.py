@@ -59,9 +59,9 @@ def earned_effects(errors: Errors) -> F:
     late = errors.rows(errors.origin >= middle)
     if min(len(early.days), len(late.days)) < FEWEST_WINDOWS:
         return none
-    trial = fit_effects(early)
-    plain = _loss(early, late, none)
-    losses = [_loss(early, late, share * trial) / plain for share in SHARES]
+    trial, groups = fit_effects(early), _groups(early, late)
+    plain = _loss(early, late, groups, none)
+    losses = [_loss(early, late, groups, share * trial) / plain for share in SHARES]
     best = int(np.argmin(losses))
     trust = np.clip((1.0 - losses[best] - LEAST_GAIN) / (FULL_GAIN - LEAST_GAIN), 0.0, 1.0)
     return np.asarray(fit_effects(errors) * (SHARES[best] * trust)) if trust > 0.0 else none
@@ -89,21 +89,28 @@ def fit_effects(errors: Errors) -> F:
     return np.asarray(weight[2:].reshape(2, SIGNS))
 
 
-def _loss(early: Errors, late: Errors, effects: F) -> float:
-    """Mean pinball loss of later windows, in the panel's scale, by quantiles of the earlier ones near in mean."""
+def _groups(early: Errors, late: Errors) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Earlier and later windows of one length and near in mean, where there are both."""
     edges = np.quantile(early.log_mean, np.arange(1, MEAN_BINS) / MEAN_BINS)
-    before, after = (_widths(part, effects) for part in (early, late))
     then, now = np.searchsorted(edges, early.log_mean), np.searchsorted(edges, late.log_mean)
-    total = 0.0
-    for days in np.unique(late.days):
-        for group in range(MEAN_BINS):
-            known = (early.days == days) & (then == group)
-            scored = (late.days == days) & (now == group)
-            if not known.any() or not scored.any():
-                continue
-            edge = np.quantile(early.standardised[known] / before[known], LEVELS)
-            gap = late.standardised[scored] - after[scored] * edge[:, None]
-            total += float(np.maximum(LEVELS[:, None] * gap, (LEVELS[:, None] - 1.0) * gap).sum())
+    pairs = [
+        (np.flatnonzero((early.days == days) & (then == group)), np.flatnonzero((late.days == days) & (now == group)))
+        for days in np.unique(late.days)
+        for group in range(MEAN_BINS)
+    ]
+    return [(known, scored) for known, scored in pairs if len(known) and len(scored)]
+
+
+def _loss(early: Errors, late: Errors, groups: list[tuple[NDArray[np.intp], NDArray[np.intp]]], effects: F) -> float:
+    """Sum of pinball losses of later windows, in the panel's scale, by quantiles of the earlier ones of their group."""
+    before, after = (_widths(part, effects) for part in (early, late))
+    narrowed, total = early.standardised / before, 0.0
+    for known, scored in groups:
+        actual, width = late.standardised[scored], after[scored]
+        for level, edge in zip(LEVELS, np.quantile(narrowed[known], LEVELS), strict=True):
+            gap = actual - edge * width
+            # max(level gap, (level - 1) gap), without a second array.
+            total += 0.5 * float(np.abs(gap).sum()) + (float(level) - 0.5) * float(gap.sum())
     return total
 
 

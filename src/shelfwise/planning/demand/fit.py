@@ -283,9 +283,8 @@ def _scale_law(mean: F, actual: F) -> tuple[F, F]:
     usual = _usual_square(np.maximum(mean, MEAN_FLOOR))
     # Capped: rare floods belong to the tails, not to everyone's scale.
     ratio = np.minimum((actual - mean) ** 2 / usual, SCALE_CAP)
-    order = np.argsort(logs)
+    order, first, last = _near(logs, centres)
     running = np.concatenate([[0.0], np.cumsum(ratio[order])])
-    first, last = _near(logs[order], centres)
     ratio_there = (running[last] - running[first] + 10.0) / (last - first + 10.0)
     return centres, np.asarray(0.5 * np.log(np.maximum.accumulate(_usual_square(np.exp(centres)) * ratio_there)))
 
@@ -294,9 +293,14 @@ def _usual_square(mean: F) -> F:
     return np.asarray(2.0 * mean + 0.16 * mean * mean)
 
 
-def _near(sorted_logs: F, centres: F) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Begin and end of the windows whose log mean is within a step of each centre."""
-    return np.searchsorted(sorted_logs, centres - GRID_STEP), np.searchsorted(sorted_logs, centres + GRID_STEP)
+def _near(logs: F, centres: F) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Order of windows by mean, and begin and end in it of those whose log mean is within a step of each centre."""
+    # Cells between centres, as small whole numbers: sorting them is ten times faster than sorting the means.
+    cells = np.clip(np.floor((logs - centres[0]) / GRID_STEP), -2.0, len(centres)).astype(np.int16)
+    order = np.argsort(cells, kind="stable")
+    centre = np.arange(len(centres))
+    ordered = cells[order]
+    return order, np.searchsorted(ordered, centre - 1), np.searchsorted(ordered, centre + 1)
 
 
 def _centres(logs: F) -> F:
@@ -324,18 +328,17 @@ def _tables(
 
 
 class _Sorted:
-    """Standardised errors in the order of their means, so that those near a centre are one slice."""
+    """Standardised errors in the order of the cells of their means, so that those near a centre are one slice."""
 
     def __init__(self, logs: F, z: F, centres: F) -> None:
-        order = np.argsort(logs)
+        order, self.first, self.last = _near(logs, centres)
         self.z = z[order]
-        self.first, self.last = _near(logs[order], centres)
 
     def quantiles(self, centre: int, levels: F, fallback: F, prior: float) -> F:
         count = int(self.last[centre] - self.first[centre])
         if count < MIN_WINDOWS:
             return fallback
-        # Neighbours in order of the mean are as good as a random choice, and cheaper.
+        # Every so many in order of cell and age are as good as a random choice, and cheaper.
         near = self.z[self.first[centre] : self.last[centre] : -(-count // MAX_NEAR)]
         weight = count / (count + prior)
         return np.asarray(weight * _quantiles(near, levels) + (1.0 - weight) * fallback)
