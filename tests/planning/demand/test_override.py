@@ -59,8 +59,8 @@ overrides = st.builds(
     st.integers(-10, 40),
     st.integers(1, 30),
     st.one_of(
-        st.floats(0, 20).map(lambda value: {"factor": value}),
-        st.floats(0, 500).map(lambda value: {"units_per_day": value}),
+        (st.just(0.0) | st.floats(1e-6, 20)).map(lambda value: {"factor": value}),
+        (st.just(0.0) | st.floats(1e-6, 500)).map(lambda value: {"units_per_day": value}),
     ),
 )
 
@@ -147,6 +147,7 @@ def test_an_override_is_scored_against_what_came(answer):
         ("factor", lambda: Override("p", day(0), day(3), factor=1.0, units_per_day=1.0)),
         ("factor", lambda: Override("p", day(0), day(3), factor=-0.1)),
         ("factor", lambda: Override("p", day(0), day(3), factor=float("nan"))),
+        ("factor", lambda: Override("p", day(0), day(3), factor=1e-300)),
         ("units_per_day", lambda: Override("p", day(0), day(3), units_per_day=float("inf"))),
     ],
 )

@@ -18,6 +18,7 @@ from shelfwise.planning.demand.panel import MAX_UNITS_PER_DAY
 
 F = NDArray[np.float64]
 MAX_FACTOR = 1000.0
+LEAST = 1e-6  # of a factor or of units a day: less is nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,10 @@ class Override:
             ("factor", self.factor, MAX_FACTOR),
             ("units_per_day", self.units_per_day, MAX_UNITS_PER_DAY),
         ):
-            if value is not None and not (isfinite(value) and 0.0 <= value <= most):
-                raise ValueError(f"{name}: {value} is not between 0 and {most:g}")
+            if value is None or value == 0.0:
+                continue
+            if not (isfinite(value) and LEAST <= value <= most):
+                raise ValueError(f"{name}: {value} is neither 0 nor between {LEAST:g} and {most:g}")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
