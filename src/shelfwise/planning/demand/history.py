@@ -30,7 +30,7 @@ class History:
     """sales, exposure: (weeks, 7, n); position 6 of the last week is the day before the forecast's first.
 
     sold, offered: (weeks, 7, n) units as recorded, and the exposure had the shelf never been empty; the very arrays
-    ``sales`` and ``exposure`` where stock is not known.
+    ``sales`` and ``exposure`` where stock is not known. judged: the days of ``offered`` that may judge a forecast.
     unit: (n,) size of one unit: 1 for whole-number series, at most the mean sale for the others.
     known_days: (n,) days with a value. observed: (n,) exposure in days. influence: (weeks, 7, n) factor of demand by
     events, promotions and prices.
@@ -40,6 +40,7 @@ class History:
     exposure: F
     sold: F
     offered: F
+    judged: F
     unit: F
     known_days: NDArray[np.int64]
     observed: F
@@ -77,15 +78,16 @@ def lay_out(panel: Panel) -> History:
         return np.pad(days, ((weeks * WEEK - take, 0), (0, 0)), constant_values=fill).reshape(shape)
 
     sold, possible = by_week(sales / unit), by_week(offered)
-    counted, exposure = sold, possible
+    counted, exposure, judged = sold, possible, possible
     if panel.in_stock is not None:
         share = panel.in_stock[:, panel.days - take :].T.astype(np.float64)
-        counted, exposure = uncensor(sold, possible, by_week(share, np.nan))
+        counted, exposure, judged = uncensor(sold, possible, by_week(share, np.nan))
     return History(
         sales=counted,
         exposure=exposure,
         sold=sold,
         offered=possible,
+        judged=judged,
         unit=unit,
         known_days=known.sum(axis=0),
         observed=ordered_sum(exposure.reshape(weeks * WEEK, len(panel))),

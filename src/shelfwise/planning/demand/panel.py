@@ -22,7 +22,9 @@ class Panel:
     ids: ``n`` unique names.
     start: date (or ISO text) of the first column.
     values: (n, T) units per day; NaN is missing or before listing, zero is a day without a sale. Fractions allowed.
-    in_stock: (n, T) share of the selling day with stock on the shelf, 0 to 1; NaN is unknown and counts as 1.
+    in_stock: (n, T) share of the selling day with stock on the shelf, 0 to 1; NaN is unknown. It counts as 1, but
+        before a product's first known day as the share of demand that the product has served since. On a day that
+        sold out at an unknown hour, 0.5 is a good answer; 1 is not.
     groups: (n, g) whole numbers, category first, location second.
     price, promo: (n, T); stated price and promotion strength or flag.
     open: (T,) or (n, T) truth values; closed days are no evidence of missing demand.

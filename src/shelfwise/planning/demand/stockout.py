@@ -33,8 +33,11 @@ SERVED_PRIOR_DAYS = 5.0
 MIN_SERVED = 0.25
 
 
-def uncensor(sales: F, offered: F, share: F) -> tuple[F, F]:
-    """Sales and exposure (weeks, 7, n) in which a day counts by what it says about the demand of whole days.
+def uncensor(sales: F, offered: F, share: F) -> tuple[F, F, F]:
+    """Sales and exposure in which a day counts by what it says about the demand of whole days, and days to judge by.
+
+    All (weeks, 7, n). The third is ``offered`` without the days that may not judge a forecast, since nobody knows on
+    which of them the shelf was empty: those before stock was known, of a product that has been out of stock since.
 
     sales, offered: (weeks, 7, n) units sold, and the exposure had the shelf never been empty. share: (weeks, 7, n)
     of the selling day with stock, NaN unknown. A day without stock and without a sale has exposure 0; a sale on a day
@@ -44,8 +47,21 @@ def uncensor(sales: F, offered: F, share: F) -> tuple[F, F]:
     The rate and dispersion that weigh a week's days come from the weeks before it, so nothing leaks backwards, and
     every step is elementwise over products.
     """
+    stocked = np.where(np.isnan(share) | ((share == 0.0) & (sales > 0.0)), 1.0, share) * offered
+    short = np.flatnonzero((stocked < offered).any(axis=(0, 1)))
+    if len(short) == 0:
+        return sales, offered, offered
     unknown = np.isnan(share)
-    stocked = np.where(unknown | ((share == 0.0) & (sales > 0.0)), 1.0, share) * offered
+    if len(short) == sales.shape[2]:
+        return _uncensor_short(sales, offered, stocked, unknown)
+    out = sales.copy(), offered.copy(), offered.copy()
+    found = _uncensor_short(sales[..., short], offered[..., short], stocked[..., short], unknown[..., short])
+    for whole, part in zip(out, found, strict=True):
+        whole[..., short] = part
+    return out
+
+
+def _uncensor_short(sales: F, offered: F, stocked: F, unknown: NDArray[np.bool_]) -> tuple[F, F, F]:
     weight, exposure = np.empty_like(sales), np.empty_like(sales)
     state = _State(sales.shape[2])
     for week in range(len(sales)):
@@ -54,9 +70,12 @@ def uncensor(sales: F, offered: F, share: F) -> tuple[F, F]:
         state.learn(weight[week], sales[week] * weight[week], exposure[week])
     weighted = sales * weight
     before = np.logical_and.accumulate(unknown.reshape(-1, sales.shape[2]), axis=0).reshape(sales.shape)
-    if before.any():
-        exposure *= np.where(before, _served(sales, offered, weighted, exposure, before), 1.0)
-    return weighted, exposure
+    before &= offered > 0.0
+    if not before.any():
+        return weighted, exposure, offered
+    served = _served(sales, offered, weighted, exposure, before)
+    exposure *= np.where(before, served, 1.0)
+    return weighted, exposure, np.where(before, 0.0, offered)
 
 
 def recovered_share(sold: F, offered: F, sales: F, exposure: F) -> F:
@@ -122,5 +141,8 @@ def _served(sales: F, offered: F, weighted: F, exposure: F, before: NDArray[np.b
 
 
 def _sum(array: F) -> F:
-    # Term by term in order: a product alone gets the same last bits as in a batch.
-    return np.asarray(np.cumsum(array, axis=0)[-1])
+    # Row by row: a product alone gets the same last bits as in a batch, and it is faster than a cumulative sum.
+    total: F = array[0].copy()
+    for row in array[1:]:
+        total += row
+    return total

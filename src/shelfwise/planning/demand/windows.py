@@ -103,9 +103,7 @@ def _running(history: History, weekday: F) -> tuple[F, F, F, F]:
     if history.influence is not None:
         normal = normal * history.influence
     exposed = running(history.demand_exposure * weekday[None])
-    offered = exposed
-    if history.offered is not history.exposure:
-        offered = running(history.offered * normal)
+    offered = exposed if history.judged is history.exposure else running(history.judged * normal)
     return running(history.sales), exposed, offered, running(np.ascontiguousarray(normal))
 
 
