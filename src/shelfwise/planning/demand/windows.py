@@ -26,6 +26,7 @@ WEIGHT_POWER = 5.0
 MAX_ORIGINS = 104
 WARM_UP_WEEKS = 4
 ONE_MEMORY_DAYS = 28.0
+
 USABLE_SHARE = 0.7  # a window counts when the product was on offer for this share of its normal exposure
 
 
@@ -65,7 +66,10 @@ def roll(
     full = normal[finish] - normal[begin]
     on_offer = offered[finish] - offered[begin] >= USABLE_SHARE * full
     usable = inside[..., None] & enough & on_offer & (exposure > 0)
-    weights = _weights(*_closed_errors(rate, sold, exposed, offered, normal), np.append(origins, last), merit)
+    square, known = _closed_errors(rate, sold, exposed, offered, normal)
+    # With one memory there is nothing to weigh.
+    known &= seen[: len(known)] >= ONE_MEMORY_DAYS
+    weights = _weights(square, known, np.append(origins, last), merit)
     at = np.append(origins, last)
     # A short history has but one memory: the longest, which alone is shrunk to the prior.
     weights *= np.minimum(seen[at] / ONE_MEMORY_DAYS, 1.0)
@@ -81,7 +85,7 @@ def memory_errors(history: History, weekday: F, rate: F, seen: F) -> F:
     """(K,) the panel's mean squared error of two-week sums by memory, each product's errors divided by their mean."""
     sold, exposed, offered, normal = _running(history, weekday)
     square, known = _closed_errors(rate, sold, exposed, offered, normal)
-    known &= seen[: len(known)] >= SHORT_HISTORY_DAYS
+    known &= seen[: len(known)] >= ONE_MEMORY_DAYS
     total = (square * known).sum(axis=1)
     mean = total.mean(axis=0)
     count = known.sum(axis=0)
