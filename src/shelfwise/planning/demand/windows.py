@@ -26,7 +26,6 @@ WEIGHT_POWER = 5.0
 MAX_ORIGINS = 104
 WARM_UP_WEEKS = 4
 ONE_MEMORY_DAYS = 28.0
-
 USABLE_SHARE = 0.7  # a window counts when the product was on offer for this share of its normal exposure
 
 
