@@ -101,28 +101,31 @@ class _State:
 
     def __init__(self, count: int) -> None:
         self._carry = 0.5 ** (7.0 / RATE_HALF_LIFE_DAYS)
-        self._sold, self._exposed = np.zeros(count), np.zeros(count)
-        self._excess, self._square = np.zeros(count), np.zeros(count)
-        self.rate, self.dispersion = np.zeros(count), np.full(count, DISPERSION)
+        self._sums = np.zeros((2, count))  # units and days, decayed
+        self._moments = np.zeros((2, count))  # squared errors beyond a Poisson's, and what c multiplies in them
+        self._days = np.empty((7, 4, count))  # one array for all that is summed: calls cost more than numbers
+        self._rate, self._scaled = np.zeros(count), np.zeros(count)
 
     def weights(self, stocked: F) -> F:
-        scaled = self.dispersion * self.rate
-        return np.asarray((1.0 + scaled) / (1.0 + scaled * stocked))
+        return np.asarray((1.0 + self._scaled) / (1.0 + self._scaled * stocked))
 
     def learn(self, weight: F, sold: F, exposed: F) -> None:
         """Take in a week's weights, weighted sales and exposure (7, n)."""
-        mean = self.rate
+        mean, days = self._rate, self._days
         expected = mean * exposed  # v m s
-        square = np.minimum((sold - expected) ** 2, SQUARE_CAP * (mean + self.dispersion * mean * mean))
-        self._excess += _sum(square - weight * expected)
-        self._square += _sum(expected * sold)
-        self._sold = self._sold * self._carry + _sum(sold)
-        self._exposed = self._exposed * self._carry + _sum(exposed)
-        seen = self._exposed > 0.0
-        self.rate = np.divide(self._sold, self._exposed, out=np.zeros_like(mean), where=seen)
-        prior = DISPERSION_PRIOR_DAYS * np.maximum(self.rate * self.rate, 1e-9)
-        own = (self._excess + DISPERSION * prior) / (self._square + prior)
-        self.dispersion = np.minimum(np.maximum(own, 0.0), MAX_DISPERSION)
+        error = sold - expected
+        square = np.minimum(error * error, SQUARE_CAP * (mean * (1.0 + self._scaled)))
+        np.subtract(square, weight * expected, out=days[:, 0])
+        np.multiply(expected, sold, out=days[:, 1])
+        days[:, 2], days[:, 3] = sold, exposed
+        week = _sum(days)
+        self._moments += week[:2]
+        self._sums *= self._carry
+        self._sums += week[2:]
+        self._rate = self._sums[0] / np.maximum(self._sums[1], 1e-300)
+        prior = DISPERSION_PRIOR_DAYS * np.maximum(self._rate * self._rate, 1e-9)
+        own = (self._moments[0] + DISPERSION * prior) / (self._moments[1] + prior)
+        self._scaled = np.minimum(np.maximum(own, 0.0), MAX_DISPERSION) * self._rate
 
 
 def _served(sales: F, offered: F, weighted: F, exposure: F, before: NDArray[np.bool_]) -> F:
