@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shelfwise.http import HTTPClientError
 from shelfwise.inventory.clients.errors import SalesUnavailableError
+from shelfwise.planning.demand import ChampionMissingError
 from shelfwise.platform.problems import ProblemError
 from shelfwise.platform.settings import SettingsError
 
@@ -63,6 +64,11 @@ def _(error: HTTPClientError) -> str:
 def _(error: SQLAlchemyError) -> str:
     # The text of a driver's error names hosts and statements; its class says enough to find the cause.
     return f"the database cannot be used ({type(getattr(error, 'orig', None) or error).__name__}). {_DOCTOR}"
+
+
+@explain.register
+def _(error: ChampionMissingError) -> str:
+    return str(error)
 
 
 @explain.register

@@ -30,7 +30,14 @@ def _noun() -> None:
 
 
 @app.command("run")
-def run_forecasts(tenant: TenantOption, as_json: AsJson = False, data_dir: DataDir = None) -> None:
+def run_forecasts(
+    tenant: TenantOption,
+    champion: Annotated[
+        bool, typer.Option("--champion", help="Let LightGBM compete, and average it in where it wins (a minute more).")
+    ] = False,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
     """Forecast every product of a tenant for its business date. Repeating it on the same data changes nothing.
 
     A run that was broken off goes on where it was. Inventory is asked when products were out of stock; if it has no
@@ -40,7 +47,7 @@ def run_forecasts(tenant: TenantOption, as_json: AsJson = False, data_dir: DataD
     async def work() -> dict[str, Any]:
         with progress_stages() as show:
             async with services.open_sales(data_dir) as sales:
-                return dict(await sales.forecast_runs.run(tenant, progress=show))
+                return dict(await sales.forecast_runs.run(tenant, champion=champion, progress=show))
 
     print_fields(run(work), as_json=as_json)
 

@@ -2,6 +2,7 @@
 
 from shelfwise.planning.demand.backtest import Backtest, Score, backtest
 from shelfwise.planning.demand.calibration import LEVELS, Calibration
+from shelfwise.planning.demand.champion import ChampionMissingError, lightgbm
 from shelfwise.planning.demand.fit import calibrate
 from shelfwise.planning.demand.forecaster import Forecast, forecast
 from shelfwise.planning.demand.outlier import Outlier, outliers
@@ -23,6 +24,7 @@ __all__ = [
     "LEVELS",
     "Backtest",
     "Calibration",
+    "ChampionMissingError",
     "Forecast",
     "Outlier",
     "Override",
@@ -37,6 +39,7 @@ __all__ = [
     "calibrate",
     "forecast",
     "inherit",
+    "lightgbm",
     "moved_quantiles",
     "outliers",
     "overridden_means",

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from shelfwise.planning.demand.calibration import LEVELS
-from shelfwise.planning.demand.fit import check_horizon
 from shelfwise.planning.demand.forecaster import forecast
-from shelfwise.planning.demand.panel import Panel
+from shelfwise.planning.demand.panel import Panel, check_horizon
 from shelfwise.planning.demand.patterns import PATTERNS
 
 F = NDArray[np.float64]

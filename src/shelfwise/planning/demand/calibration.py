@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shelfwise.planning.demand.champion import Champion
 from shelfwise.planning.demand.conditions import SIGNS
 from shelfwise.planning.demand.influences import NO_INFLUENCES, Influences
 
@@ -100,7 +101,7 @@ class Calibration:
     tails: fitted on all windows (their quantiles know the drift already);
     early_tails: fitted on the windows that closed before ``split_weeks`` before the end, by which coverage of later
     windows is measured. class_hits (patterns, G, q), class_windows (patterns, G): that measurement;
-    class_error (patterns, G, 2): sum of absolute errors and of sales.
+    class_error (patterns, G, 2): sum of absolute errors and of sales. champion: what LightGBM learned, if asked to.
     """
 
     version: int
@@ -121,6 +122,7 @@ class Calibration:
     class_hits: F
     class_windows: F
     class_error: F
+    champion: Champion | None = None
 
     @property
     def days(self) -> F:
@@ -151,6 +153,8 @@ class Calibration:
                 arrays |= {f"{item.name}.{part.name}": getattr(value, part.name) for part in fields(value)}
             elif isinstance(value, np.ndarray):
                 arrays[item.name] = value
+            elif item.name == "champion":
+                continue
             else:
                 header[item.name] = value
         buffer = io.BytesIO()
@@ -160,6 +164,8 @@ class Calibration:
                 content = io.BytesIO()
                 np.lib.format.write_array(content, np.ascontiguousarray(arrays[name]), allow_pickle=False)
                 _store(archive, f"{name}.npy", content.getvalue())
+            if self.champion is not None:
+                _store(archive, "champion", self.champion.to_bytes())
         return buffer.getvalue()
 
     @classmethod
@@ -171,6 +177,8 @@ class Calibration:
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 header = json.loads(archive.read("calibration.json"))
+                if "champion" in archive.namelist():
+                    header["champion"] = Champion.from_bytes(archive.read("champion"))
                 arrays = {
                     name.removesuffix(".npy"): np.lib.format.read_array(
                         io.BytesIO(archive.read(name)), allow_pickle=False

@@ -10,19 +10,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from shelfwise.planning.demand.calibration import LEVELS, MEAN_FLOOR, MIN_WINDOWS, VERSION, Calibration, Tails
+from shelfwise.planning.demand.champion import lightgbm
+from shelfwise.planning.demand.champion_fit import compete
 from shelfwise.planning.demand.conditions import SIGNS, widening
 from shelfwise.planning.demand.drivers import check_plans
 from shelfwise.planning.demand.effects import MOST_ERROR, Errors, earned_effects
 from shelfwise.planning.demand.history import WEEK, History, clumping, lay_out, weekday_shape
 from shelfwise.planning.demand.influences import learn
-from shelfwise.planning.demand.panel import Panel
+from shelfwise.planning.demand.panel import Panel, check_horizon, check_levels
 from shelfwise.planning.demand.patterns import PATTERNS, classify
+from shelfwise.planning.demand.signals import signals
 from shelfwise.planning.demand.smoothing import Prior, rates
 from shelfwise.planning.demand.spread import OWN_LENGTHS, own_dispersion, spread
 from shelfwise.planning.demand.windows import WARM_UP_WEEKS, Windows, memory_errors, roll
 
 F = NDArray[np.float64]
-MAX_HORIZON = 365
 LENGTHS = (1, 2, 3, 5, 7, 10, 14, 21, 28, 42, 60, 90, 120, 180, 270, 365)
 MAX_ROWS = 2000  # a larger panel is represented by a sample: its tables are settled long before
 UNKNOWN_RATE, UNKNOWN_SHAPE = 1.0 / 30.0, 0.25  # a panel without any sale: one unit a month, give or take twice that
@@ -45,12 +47,17 @@ def calibrate(
     levels: Sequence[float] = LEVELS,
     calendar: Mapping[str, ArrayLike] | None = None,
     seed: int = 0,
+    *,
+    champion: bool = False,
 ) -> Calibration:
     """What ``panel`` shows about weekdays, memory, spread, tails and coverage of totals up to ``horizon`` days.
 
     ``calendar`` ({event: (T + horizon,) truth values}), the panel's ``promo`` and ``price`` are learned as factors of
-    demand over the whole panel. Deterministic in ``seed``. Raises ``ValueError`` that names the field.
+    demand over the whole panel. ``champion``: let LightGBM compete, which takes about a minute (``champion.py``).
+    Deterministic in ``seed``. Raises ``ValueError`` that names the field, and ``ChampionMissingError``.
     """
+    if champion:
+        lightgbm()  # a missing one is told before the work
     horizon = check_horizon(horizon)
     asked = check_levels(levels)
     plans = check_plans(panel, horizon, calendar)
@@ -60,7 +67,7 @@ def calibrate(
     rate_mean, rate_shape, group_rates = _rate_prior(sample, history)
     prior = Prior(group_prior(sample, rate_mean, group_rates), rate_shape)
     fitted, merit = _roll_sample(sample, history, shape, prior, horizon, random)
-    return Calibration(
+    found = Calibration(
         version=VERSION,
         horizon=horizon,
         levels=asked,
@@ -74,6 +81,10 @@ def calibrate(
         log_effects=influences.log_effects,
         **_measured(fitted, asked, history.weeks, classify(sample)),
     )
+    if not champion:
+        return found
+    known = signals(history, fitted.rate, fitted.windows, sample.end)
+    return replace(found, champion=compete(fitted.windows, known, fitted.seen, fitted.certainty, found, random))
 
 
 def _measured(fitted: _Sample, levels: tuple[float, ...], weeks: int, pattern: NDArray[np.intp]) -> Mapping[str, Any]:
@@ -102,7 +113,7 @@ def _roll_sample(
     rate, seen = rates(history, weekday, prior)
     merit = memory_errors(history, weekday, rate, seen)
     windows = roll(history, weekday, rate, seen, _lengths(horizon), merit)
-    return _Sample(windows, seen, prior, sample.whole, random), merit
+    return _Sample(windows, rate, seen, prior, sample.whole, random), merit
 
 
 def _sample_rows(panel: Panel, random: np.random.Generator) -> Panel:
@@ -115,19 +126,6 @@ def _lengths(horizon: int) -> NDArray[np.intp]:
     """Windows to measure: up to the horizon, and the next whole number of weeks from which own dispersion is taken."""
     longer = [k for k in OWN_LENGTHS if k > horizon][:1]
     return np.array([k for k in LENGTHS if k < horizon] + [horizon] + longer, dtype=np.intp)
-
-
-def check_horizon(horizon: int) -> int:
-    if not 1 <= int(horizon) <= MAX_HORIZON or int(horizon) != horizon:
-        raise ValueError(f"horizon: {horizon} is not a whole number of days from 1 to {MAX_HORIZON}")
-    return int(horizon)
-
-
-def check_levels(levels: Sequence[float]) -> tuple[float, ...]:
-    asked = tuple(float(level) for level in levels)
-    if not asked or not all(0.0 < level < 1.0 for level in asked) or sorted(set(asked)) != list(asked):
-        raise ValueError(f"levels: {asked} is not a rising list of shares between 0 and 1")
-    return asked
 
 
 def group_prior(panel: Panel, rate_mean: float, group_rates: F) -> F:
@@ -214,6 +212,7 @@ def _split(windows: Windows, weeks: int) -> int:
 @dataclass(frozen=True, eq=False)
 class _Sample:
     windows: Windows
+    rate: F
     seen: F
     prior: Prior
     whole: NDArray[np.bool_]

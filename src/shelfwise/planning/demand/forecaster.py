@@ -12,20 +12,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from shelfwise.planning.demand.calibration import LEVELS, MIN_WINDOWS, Calibration, Tails
+from shelfwise.planning.demand.champion import Champion
 from shelfwise.planning.demand.conditions import widening
 from shelfwise.planning.demand.drivers import Plans, check_plans, drivers_of
 from shelfwise.planning.demand.fit import (
     calibrate,
-    check_horizon,
-    check_levels,
     group_prior,
     round_whole,
     window_hits,
 )
 from shelfwise.planning.demand.history import SHORT_HISTORY_DAYS, WEEK, lay_out, weekday_shape
 from shelfwise.planning.demand.influences import Factors, influenced
-from shelfwise.planning.demand.panel import Panel
+from shelfwise.planning.demand.panel import Panel, check_horizon, check_levels
 from shelfwise.planning.demand.patterns import PATTERNS, classify
+from shelfwise.planning.demand.signals import signals
 from shelfwise.planning.demand.smoothing import HALF_LIVES, Prior, rates
 from shelfwise.planning.demand.spread import own_dispersion, spread
 from shelfwise.planning.demand.stockout import recovered_share
@@ -33,7 +33,7 @@ from shelfwise.planning.demand.totals import TotalDemandTable
 from shelfwise.planning.demand.windows import Windows, roll
 
 F = NDArray[np.float64]
-TERMS = ("level", "stock_out", "trend", "weekday", "event", "promotion", "price")
+TERMS = ("level", "stock_out", "trend", "weekday", "event", "promotion", "price", "champion")
 SHARD_ROWS = 256  # small enough for the cache: twice as fast as thousands at once
 OWN_WINDOWS = 20.0  # the class counts as this many windows of a product's own, the panel as so many of the class's
 
@@ -49,8 +49,8 @@ class Forecast:
     confidence_windows (n, H): the product's own windows behind it. expected_error (n, H): expected sum of absolute
     errors of the total over sales (WAPE), NaN likewise. short_history (n,): fewer than 14 observed days.
     explanation: {term: (n, H)} of units that add up to ``mean``: level, trend, weekday and, where the panel has
-    them, event, promotion and price; "stock_out" is what days out of stock had hidden of the level, there where the
-    panel says when stock was short.
+    them, event, promotion and price; "champion" what LightGBM adds where it competes; "stock_out" is what days out of
+    stock had hidden of the level, there where the panel says when stock was short.
     """
 
     ids: tuple[str, ...]
@@ -212,6 +212,11 @@ def _shard(panel: Panel, plans: Plans, calibration: Calibration) -> dict[str, ND
     if panel.in_stock is not None:
         share = recovered_share(history.sold, history.offered, history.sales, history.exposure)
         terms |= {"level": baseline * (1.0 - share), "stock_out": baseline * share}
+    if calibration.champion is not None:
+        known = signals(history, rate, windows, panel.end)[:, -1]
+        total, blended = _with_champion(calibration, total, mean / history.unit, known, level, ahead)
+        blended *= history.unit
+        mean, terms["champion"] = blended, blended - mean
     pattern = classify(panel)
     coverage, number, error = _confidence(windows, seen, certainty, panel.whole, pattern, calibration, horizon)
     return {
@@ -222,7 +227,7 @@ def _shard(panel: Panel, plans: Plans, calibration: Calibration) -> dict[str, ND
         "single_spread": single_spread.T,
         "unit": history.unit,
         "short": history.observed < SHORT_HISTORY_DAYS,
-        "model": _names(windows.weights[:, -1], history.observed),
+        "model": _names(windows.weights[:, -1], history.observed, calibration.champion),
         "pattern": np.array(PATTERNS)[pattern],
         "coverage": coverage,
         "windows": number,
@@ -247,6 +252,15 @@ def _totals(windows: Windows, ahead: F, seen: F, certainty: F, tails: Tails) -> 
     return total, spread(level * ahead, ahead, level, seen, own[0], tails, certainty)
 
 
+def _with_champion(calibration: Calibration, total: F, mean: F, known: F, level: F, ahead: F) -> tuple[F, F]:
+    """Quantiles of totals (H, n, q) and means of days (H, n), in units of a product, with the champion's share."""
+    assert calibration.champion is not None
+    running = np.cumsum(ahead, axis=0)
+    total, mean = calibration.champion.blend(total, mean, calibration.levels, known, level, running)
+    total = np.maximum(total, 0.0) * (level * running > 0)[..., None]
+    return np.maximum.accumulate(np.maximum.accumulate(total, axis=0), axis=2), mean
+
+
 def _terms(baseline: F, by_weekday: F, mean: F, drift: float, found: Factors | None) -> dict[str, F]:
     """Addends (H, n) of the mean: each is what the factors up to its own add, the last what is left."""
     horizon = len(mean)
@@ -268,9 +282,10 @@ def _open_days(panel: Panel, horizon: int) -> F:
     return out
 
 
-def _names(weights: F, observed: F) -> NDArray[np.str_]:
+def _names(weights: F, observed: F, champion: Champion | None) -> NDArray[np.str_]:
     """Name of the memory with the largest weight; a history under two weeks is mostly the panel's prior."""
-    names = np.array([f"smoothing-{life:.0f}d" for life in HALF_LIVES])[np.argmax(weights, axis=0)]
+    more = "+lightgbm" if champion is not None and any(champion.shares) else ""
+    names = np.array([f"smoothing-{life:.0f}d{more}" for life in HALF_LIVES])[np.argmax(weights, axis=0)]
     return np.where(observed < SHORT_HISTORY_DAYS, "panel-prior", names)
 
 

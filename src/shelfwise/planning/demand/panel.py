@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 _Array = TypeVar("_Array", bound=NDArray[Any])
 MAX_UNITS_PER_DAY = 1e12
+MAX_HORIZON = 365
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +138,19 @@ def check_future(name: str, values: ArrayLike | None, shape: tuple[int, int]) ->
     matrix = _matrix(name, values, shape)
     _refuse(name, ~np.isfinite(matrix), "not finite")
     return True
+
+
+def check_horizon(horizon: int) -> int:
+    if not 1 <= int(horizon) <= MAX_HORIZON or int(horizon) != horizon:
+        raise ValueError(f"horizon: {horizon} is not a whole number of days from 1 to {MAX_HORIZON}")
+    return int(horizon)
+
+
+def check_levels(levels: Sequence[float]) -> tuple[float, ...]:
+    asked = tuple(float(level) for level in levels)
+    if not asked or not all(0.0 < level < 1.0 for level in asked) or sorted(set(asked)) != list(asked):
+        raise ValueError(f"levels: {asked} is not a rising list of shares between 0 and 1")
+    return asked
 
 
 def _matrix(name: str, values: ArrayLike, shape: tuple[int, int] | None) -> NDArray[np.float32]:

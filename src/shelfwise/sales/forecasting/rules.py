@@ -134,8 +134,8 @@ def panel_of(
 class InputDigest:
     """What makes two runs the same run: every number that goes into them, in whatever portions it is added."""
 
-    def __init__(self, horizon: int, start: date) -> None:
-        self._names = sha256(f"{_FORMAT} {horizon} {start}".encode())
+    def __init__(self, horizon: int, start: date, *, champion: bool = False) -> None:
+        self._names = sha256(f"{_FORMAT} {horizon} {start}{' champion' * champion}".encode())
         self._values, self._stock, self._groups = sha256(), sha256(), sha256()
 
     def add(self, panel: Panel) -> None:

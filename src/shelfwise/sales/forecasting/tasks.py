@@ -13,7 +13,7 @@ from typing import Protocol
 
 import structlog
 
-from shelfwise.planning.demand import Calibration, Panel, backtest, calibrate
+from shelfwise.planning.demand import Calibration, Panel, backtest, calibrate, lightgbm
 from shelfwise.platform.database import Database
 from shelfwise.platform.leases import Leases
 from shelfwise.platform.problems import InvalidError
@@ -56,6 +56,7 @@ class _Work:
     start: date
     horizon: int
     products: Sequence[ProductSeries]
+    champion: bool
     renew: Callable[[], Awaitable[None]]
     progress: ForecastProgress
 
@@ -86,17 +87,26 @@ class ForecastRuns:
         self._lease_seconds = lease_seconds
 
     async def run(
-        self, tenant_id: str, *, horizon: int = STORED_HORIZON, progress: ForecastProgress | None = None
+        self,
+        tenant_id: str,
+        *,
+        horizon: int = STORED_HORIZON,
+        champion: bool = False,
+        progress: ForecastProgress | None = None,
     ) -> ForecastRun:
         """Forecasts all products of a tenant and stores the run; the same input on the same day is not run again.
 
-        Inventory is asked when products were out of stock; without its answer the run uses what it knows and says so.
+        ``champion``: LightGBM competes. Inventory is asked when products were out of stock; without its answer the run
+        uses what it knows and says so.
 
         Raises:
             NothingToForecastError: the tenant has no products.
             LeaseHeldError: another process is at it.
+            ChampionMissingError: LightGBM is not installed.
             LeaseLostError: it was held up for so long that another process took over.
         """
+        if champion:
+            lightgbm()  # a missing one is told before the work
         tenant = await self._product_refs.tenant(tenant_id)
         async with self._leases.hold(tenant_id, LEASE, self._lease_seconds) as renew:
             async with self._database.read(tenant_id) as connection:
@@ -106,7 +116,7 @@ class ForecastRuns:
             products = [ProductSeries(each.product_id, each.category, each.listed_from) for each in known]
             today = tenant.today(self._clock())
             start = panel_start(products, today)
-            work = _Work(tenant_id, today, start, horizon, products, renew, progress or _silent)
+            work = _Work(tenant_id, today, start, horizon, products, champion, renew, progress or _silent)
             stock = await self._fetch_stock_history(work)
             digest = await self._digest(work)
             async with self._database.read(tenant_id) as connection:
@@ -164,7 +174,7 @@ class ForecastRuns:
         return "current"
 
     async def _digest(self, work: _Work) -> bytes:
-        digest, done = InputDigest(work.horizon, work.start), 0
+        digest, done = InputDigest(work.horizon, work.start, champion=work.champion), 0
         for shard in work.shards():
             await work.renew()
             panel = await self._panel(work, shard)
@@ -175,7 +185,7 @@ class ForecastRuns:
 
     async def _begin(self, work: _Work, digest: bytes, stock: str) -> tuple[RunRecord, Calibration]:
         panel = await self._panel(work, sample_of(work.products))
-        calibration = await asyncio.to_thread(calibrate, panel, work.horizon)
+        calibration = await asyncio.to_thread(calibrate, panel, work.horizon, champion=work.champion)
         await work.renew()
         run_id = f"{int(self._clock().timestamp() * 1000):012x}{secrets.token_hex(4)}"
         run = RunRecord(
