@@ -185,7 +185,7 @@ def test_a_calibration_that_knew_no_influences_is_still_read(fairs):
         for name in set(new.namelist()) - {"categories.npy", "log_effects.npy", "calibration.json"}:
             old.writestr(name, new.read(name))
         header = json.loads(new.read("calibration.json"))
-        del header["events"]
+        del header["events"], header["rate_clumping"]
         old.writestr("calibration.json", json.dumps({**header, "version": 2}))
     known = Calibration.from_bytes(stored.getvalue())
     answer = forecast(panel, HORIZON, calibration=known, calendar={"fair": fairs})

@@ -94,8 +94,9 @@ class Tails:
 class Calibration:
     """Immutable result of ``calibrate``; ``to_bytes`` and ``from_bytes`` keep it to the bit, without pickle.
 
-    weekday: (7,) the panel's factor from Monday to Sunday. rate_mean, rate_shape: gamma prior of daily rates;
-    group_rates: (categories, 2) category and its mean rate. merit: (K,) relative error of the memories.
+    weekday: (7,) the panel's factor from Monday to Sunday. rate_mean, rate_shape, rate_clumping: gamma prior of daily
+    rates (see ``Prior``); group_rates: (categories, 2) category and its mean rate. merit: (K,) relative error of the
+    memories.
     events, categories, log_effects: what events, promotions and prices do (see ``Influences``).
     drift: actual over expected of the panel's recent four-week totals, damped: what its means were short of.
     tails: fitted on all windows (their quantiles know the drift already);
@@ -111,6 +112,7 @@ class Calibration:
     weekday: F
     rate_mean: float
     rate_shape: float
+    rate_clumping: float
     group_rates: F
     merit: F
     events: tuple[str, ...]
@@ -191,7 +193,7 @@ class Calibration:
             if header["version"] < 2:  # knew nothing of states
                 arrays |= {f"{name}.effects": np.zeros((2, SIGNS)) for name in ("tails", "early_tails")}
             if header["version"] < 3:  # knew nothing of events, promotions and prices
-                header["events"] = ()
+                header |= {"events": (), "rate_clumping": 1.0}
                 arrays |= {"categories": NO_INFLUENCES.categories, "log_effects": NO_INFLUENCES.log_effects}
             for name in ("levels", "events"):
                 header[name] = tuple(header[name])

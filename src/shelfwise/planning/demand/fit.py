@@ -64,8 +64,8 @@ def calibrate(
     random = np.random.default_rng(seed)
     sample = _sample_rows(panel, random)
     history, shape, influences = learn(sample, lay_out(sample), plans)
-    rate_mean, rate_shape, group_rates = _rate_prior(sample, history)
-    prior = Prior(group_prior(sample, rate_mean, group_rates), rate_shape)
+    rate_mean, rate_shape, rate_clumping, group_rates = _rate_prior(sample, history)
+    prior = Prior(group_prior(sample, rate_mean, group_rates), rate_shape, rate_clumping)
     fitted, merit = _roll_sample(sample, history, shape, prior, horizon, random)
     found = Calibration(
         version=VERSION,
@@ -74,6 +74,7 @@ def calibrate(
         weekday=np.roll(shape, history.first_weekday),
         rate_mean=rate_mean,
         rate_shape=rate_shape,
+        rate_clumping=rate_clumping,
         group_rates=group_rates,
         merit=merit,
         events=influences.events,
@@ -138,12 +139,12 @@ def group_prior(panel: Panel, rate_mean: float, group_rates: F) -> F:
     return mean
 
 
-def _rate_prior(panel: Panel, history: History) -> tuple[float, float, F]:
+def _rate_prior(panel: Panel, history: History) -> tuple[float, float, float, F]:
     """Prior of daily rates, by moments over products with four weeks; a category is shrunk to it as a ratio.
 
-    A gamma prior's shape, times the usual variance of a product's days over their mean: clumped days say less about
-    a rate than a Poisson's (Buhlmann 1967, ASTIN Bulletin 4, 199-207: credibility days / (days + k), k the variance
-    of a day over that of rates).
+    A gamma prior's mean and shape, and the usual variance of a product's days over their mean: clumped days say less
+    about a rate than a Poisson's (Buhlmann 1967, ASTIN Bulletin 4, 199-207: credibility days / (days + k), k the
+    variance of a day over that of rates).
     """
     recent = slice(max(0, history.weeks - 26), None)
     sold = history.sales[recent].sum(axis=(0, 1))
@@ -153,18 +154,18 @@ def _rate_prior(panel: Panel, history: History) -> tuple[float, float, F]:
     if not known.any() or sold[known].sum() == 0:
         some = exposed.sum()
         mean = sold.sum() / some if some > 0 and sold.sum() > 0 else UNKNOWN_RATE
-        return float(mean), UNKNOWN_SHAPE, none
+        return float(mean), UNKNOWN_SHAPE, 1.0, none
     rate = _without_extremes(sold[known] / exposed[known])
     mean = float(rate.mean())
     shape = float(np.clip(mean * mean / rate.var(), 0.2, 5.0)) if rate.var() > 0 else 5.0
-    shape *= clumping(history.sales[recent][..., known], history.demand_exposure[recent][..., known])
+    clumps = clumping(history.sales[recent][..., known], history.demand_exposure[recent][..., known])
     if panel.groups is None:
-        return mean, shape, none
+        return mean, shape, clumps, none
     names, inverse = np.unique(panel.groups[known, 0], return_inverse=True)
     count = np.bincount(inverse)
     ratio = np.maximum(np.bincount(inverse, rate) / count / mean, 1e-3)
     own = mean * ratio ** (count / (count + CATEGORY_PRIOR_PRODUCTS))
-    return mean, shape, np.stack([names.astype(float), own], axis=1)
+    return mean, shape, clumps, np.stack([names.astype(float), own], axis=1)
 
 
 def _without_extremes(rate: F) -> F:
@@ -218,10 +219,6 @@ class _Sample:
     whole: NDArray[np.bool_]
     random: np.random.Generator
 
-    @property
-    def certainty(self) -> F:
-        return np.asarray(self.prior.shape / self.prior.mean)
-
     def tails(self, allowed: NDArray[np.bool_], levels: tuple[float, ...]) -> Tails:
         """Scale law and standardised quantiles from the ``allowed`` (G, B) windows."""
         windows = self.windows
@@ -240,7 +237,7 @@ class _Sample:
             wobble = np.where(self.whole[i], self.random.random(len(i)) - 0.5, 0.0)
             exposure, level, seen = windows.exposure[g, b, i], windows.level[b, i], self.seen[windows.origins[b], i]
             own = dispersion[b, i] * widening(base[b, i], slope[b, i], days[g], days[-1])
-            wide = spread(mean[g], exposure, level, seen, own, bare, self.certainty[i])
+            wide = spread(mean[g], exposure, level, seen, own, bare, self.prior.certainty[i])
             z.append((actual[g] + wobble - mean[g]) / wide)
             logs.append(np.log(np.maximum(mean[g], MEAN_FLOOR)))
         return replace(bare, z=_tables(centres, np.exp(log_scale), logs, z, levels, self.random))
@@ -354,7 +351,7 @@ def _quantiles(sample: F, levels: F) -> F:
 
 def _coverage(fitted: _Sample, early: Tails, split: int, pattern: NDArray[np.intp]) -> tuple[F, F, F]:
     """Hits (P, G, q), windows (P, G) and error sums (P, G, 2) of later windows by demand pattern."""
-    hits, count, error = window_hits(fitted.windows, fitted.seen, fitted.certainty, fitted.whole, early, split)
+    hits, count, error = window_hits(fitted.windows, fitted.seen, fitted.prior.certainty, fitted.whole, early, split)
     total = np.zeros((len(PATTERNS), hits.shape[0], hits.shape[2]))
     number, errors = np.zeros(total.shape[:2]), np.zeros((*total.shape[:2], 2))
     for p in range(len(PATTERNS)):

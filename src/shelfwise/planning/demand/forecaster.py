@@ -196,16 +196,16 @@ def _shard(panel: Panel, plans: Plans, calibration: Calibration) -> dict[str, ND
     if drivers:
         history, found = influenced(history, shape, drivers, calibration.influences, panel.groups)
     weekday = weekday_shape(history, shape)
-    prior = Prior(group_prior(panel, calibration.rate_mean, calibration.group_rates), calibration.rate_shape)
+    mean_rate = group_prior(panel, calibration.rate_mean, calibration.group_rates)
+    prior = Prior(mean_rate, calibration.rate_shape, calibration.rate_clumping)
     rate, seen = rates(history, weekday, prior)
     lengths = calibration.days.astype(np.intp)
     windows = roll(history, weekday, rate, seen, lengths, calibration.merit)
-    certainty = prior.shape / prior.mean
     level = windows.level[-1]
     open_days = _open_days(panel, horizon)
     by_weekday = weekday[np.arange(horizon) % WEEK] * open_days
     ahead = by_weekday if found is None else by_weekday * found.together[-horizon:]
-    total, single_spread = _totals(windows, ahead, seen[-1], certainty, calibration.tails)
+    total, single_spread = _totals(windows, ahead, seen[-1], prior.certainty, calibration.tails)
     baseline = level * open_days * history.unit
     mean = level * ahead * history.unit * calibration.drift
     terms = _terms(baseline, level * by_weekday * history.unit, mean, calibration.drift, found)
@@ -218,7 +218,7 @@ def _shard(panel: Panel, plans: Plans, calibration: Calibration) -> dict[str, ND
         blended *= history.unit
         mean, terms["champion"] = blended, blended - mean
     pattern = classify(panel)
-    coverage, number, error = _confidence(windows, seen, certainty, panel.whole, pattern, calibration, horizon)
+    coverage, number, error = _confidence(windows, seen, prior.certainty, panel.whole, pattern, calibration, horizon)
     return {
         "mean": mean.T,
         "total_mean": np.cumsum(mean, axis=0).T,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from shelfwise.planning.demand.history import WEEK, History
 
 F = NDArray[np.float64]
+SETTLED_DAYS = 56.0  # of history, after which a product no longer counts as new
 HALF_LIVES = (6.0, 12.0, 25.0, 50.0, 100.0, 250.0)
 
 
@@ -18,10 +19,22 @@ class Prior:
     """Gamma prior of a product's daily rate, in its units: mean and shape (1 / squared variation of rates).
 
     mean: (n,). A series of ``D`` exposed days with ``N`` units has posterior rate (N + shape) / (D + shape / mean).
+    clumping: a day's usual variance over its mean, by which the prior of a first day is stronger. It fades over
+    ``SETTLED_DAYS``: the panel's clumps are not those of a slow product, which has then shown its own.
     """
 
     mean: F
     shape: float
+    clumping: float = 1.0
+
+    def strength(self, seen: F) -> F:
+        """Shape of the prior after ``seen`` observed days."""
+        return self.shape * (1.0 + (self.clumping - 1.0) * np.maximum(1.0 - seen / SETTLED_DAYS, 0.0))
+
+    @property
+    def certainty(self) -> F:
+        """(n,) days that the prior of a new product is worth."""
+        return np.asarray(self.shape * self.clumping / self.mean)
 
 
 def rates(history: History, weekday: F, prior: Prior) -> tuple[F, F]:
@@ -42,7 +55,8 @@ def rates(history: History, weekday: F, prior: Prior) -> tuple[F, F]:
         out[:, :, week] += carry * out[:, :, week - 1]
     sold, exposed = out
     rate = sold
-    rate[-1] = (sold[-1] + prior.shape) / (exposed[-1] + prior.shape / prior.mean)
+    strength = prior.strength(seen)
+    rate[-1] = (sold[-1] + strength) / (exposed[-1] + strength / prior.mean)
     for k in range(len(HALF_LIVES) - 2, -1, -1):
         # One pseudo-day of the next longer memory: a rate exists from the first day on, and never 0 / 0.
         rate[k] = (sold[k] + rate[k + 1]) / (exposed[k] + 1.0)

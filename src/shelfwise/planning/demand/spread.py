@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from shelfwise.planning.demand.calibration import Tails
 from shelfwise.planning.demand.conditions import widening
 from shelfwise.planning.demand.history import WEEK
+from shelfwise.planning.demand.smoothing import SETTLED_DAYS
 from shelfwise.planning.demand.windows import Windows
 
 F = NDArray[np.float64]
@@ -15,7 +16,6 @@ OWN_LENGTHS = (7, 14, 28)  # windows from which a product's own dispersion is ta
 OWN_PRIOR_WINDOWS = 40.0
 OWN_CAP = 16.0  # one squared standardised error counts at most this much: one flood is no habit
 CLUMPING = 3.0  # variance of daily demand over its mean, at least: a short history cannot say
-SETTLED_DAYS = 56.0  # with this much history the rate's own uncertainty is part of the measured errors
 
 
 def own_dispersion(windows: Windows, tails: Tails) -> F:
