@@ -4,6 +4,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from shelfwise.platform.audit import audit_table
 from shelfwise.platform.columns import Instant, Money
 from shelfwise.platform.idempotency import idempotency_table
 from shelfwise.platform.migrate import Migrations
@@ -42,6 +43,8 @@ LOCATIONS = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     # stock | transit | supplier | customer | loss | opening: only the first two hold stock.
     sa.Column("kind", sa.Text, nullable=False),
+    # Archived: history stays, nothing more can be brought there.
+    sa.Column("archived_at", Instant),
 )
 
 PRODUCTS = sa.Table(
@@ -113,10 +116,17 @@ STOCK_MOVEMENTS = sa.Table(
     sa.Column("line_no", sa.Integer, nullable=False),
     sa.Column("reference", sa.Text),
     sa.Column("reason", sa.Text),
+    # Store value that moved; null: no cost was known.
+    sa.Column("value", Money),
+    # Rises within a product in the order in which its balances took the movements; 0: recorded before there was one.
+    sa.Column("sequence", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("reverses_movement_id", sa.Text),
     sa.CheckConstraint("quantity > 0", name="ck_stock_movements_quantity"),
     sa.UniqueConstraint("tenant_id", "source", "event_id", "line_no", name="uq_stock_movements_event"),
     sa.Index("ix_stock_movements_product", "tenant_id", "product_id", "movement_id"),
     sa.Index("ix_stock_movements_day", "tenant_id", "product_id", "business_date"),
+    # A movement is reversed at most once.
+    sa.Index("uq_stock_movements_reversal", "tenant_id", "reverses_movement_id", unique=True),
 )
 
 STOCK_BALANCES = sa.Table(
@@ -135,6 +145,100 @@ STOCK_BALANCES = sa.Table(
     sa.Column("first_moved_on", sa.Date),
     sa.Column("last_moved_on", sa.Date),
     sa.Column("version", sa.BigInteger, nullable=False),
+)
+
+RESERVATIONS = sa.Table(
+    "reservations",
+    METADATA,
+    _tenant(),
+    sa.Column("reservation_id", sa.Text, primary_key=True),
+    sa.Column("product_id", sa.Text, nullable=False),
+    sa.Column("location_id", sa.Text, nullable=False),
+    # order: counts as committed; set_aside: counts as unavailable.
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("quantity", sa.BigInteger, nullable=False),
+    sa.Column("consumed_quantity", sa.BigInteger, nullable=False),
+    # held | consumed | released | expired
+    sa.Column("status", sa.Text, nullable=False),
+    # The order whose sale consumes it.
+    sa.Column("reference", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.Column("created_at", Instant, nullable=False),
+    # Null: until it is released.
+    sa.Column("expires_at", Instant),
+    sa.Column("ended_at", Instant),
+    sa.CheckConstraint(
+        "quantity > 0 AND consumed_quantity >= 0 AND consumed_quantity <= quantity", name="ck_reservations_quantity"
+    ),
+    sa.Index("ix_reservations_due", "tenant_id", "status", "expires_at"),
+    sa.Index("ix_reservations_product", "tenant_id", "product_id", "status"),
+    sa.Index("ix_reservations_reference", "tenant_id", "reference"),
+)
+
+TRANSFERS = sa.Table(
+    "transfers",
+    METADATA,
+    _tenant(),
+    sa.Column("transfer_id", sa.Text, primary_key=True),
+    sa.Column("from_location_id", sa.Text, nullable=False),
+    sa.Column("to_location_id", sa.Text, nullable=False),
+    # in_transit | partially_received | received
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("shipped_at", Instant, nullable=False),
+    sa.Column("expected_on", sa.Date),
+    sa.Column("reference", sa.Text),
+    sa.Column("version", sa.BigInteger, nullable=False),
+)
+
+TRANSFER_LINES = sa.Table(
+    "transfer_lines",
+    METADATA,
+    _tenant(),
+    sa.Column("transfer_id", sa.Text, primary_key=True),
+    sa.Column("line_no", sa.Integer, primary_key=True),
+    sa.Column("product_id", sa.Text, nullable=False),
+    sa.Column("quantity", sa.BigInteger, nullable=False),
+    sa.Column("received_quantity", sa.BigInteger, nullable=False),
+    sa.Column("lost_quantity", sa.BigInteger, nullable=False),
+    sa.Index("ix_transfer_lines_product", "tenant_id", "product_id"),
+)
+
+STOCK_COUNTS = sa.Table(
+    "stock_counts",
+    METADATA,
+    _tenant(),
+    sa.Column("count_id", sa.Text, primary_key=True),
+    sa.Column("location_id", sa.Text, nullable=False),
+    sa.Column("counted_at", Instant, nullable=False),
+    sa.Column("recorded_at", Instant, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+
+STOCK_COUNT_LINES = sa.Table(
+    "stock_count_lines",
+    METADATA,
+    _tenant(),
+    sa.Column("count_id", sa.Text, primary_key=True),
+    sa.Column("line_no", sa.Integer, primary_key=True),
+    sa.Column("product_id", sa.Text, nullable=False),
+    sa.Column("location_id", sa.Text, nullable=False),
+    # What the ledger had at the instant of the count, and what was there.
+    sa.Column("expected_quantity", sa.BigInteger, nullable=False),
+    sa.Column("counted_quantity", sa.BigInteger, nullable=False),
+    sa.Column("counted_at", Instant, nullable=False),
+    sa.Index("ix_stock_count_lines_product", "tenant_id", "product_id", "location_id", "counted_at"),
+)
+
+KIT_COMPONENTS = sa.Table(
+    "kit_components",
+    METADATA,
+    _tenant(),
+    sa.Column("kit_product_id", sa.Text, primary_key=True),
+    sa.Column("component_product_id", sa.Text, primary_key=True),
+    # Units of the component in one kit.
+    sa.Column("quantity", sa.BigInteger, nullable=False),
+    sa.CheckConstraint("quantity > 0", name="ck_kit_components_quantity"),
+    sa.Index("ix_kit_components_component", "tenant_id", "component_product_id"),
 )
 
 PURCHASE_ORDERS = sa.Table(
@@ -223,6 +327,8 @@ INBOX_REJECTED = sa.Table(
 OUTBOX = outbox_table(METADATA)
 
 IDEMPOTENCY_KEYS = idempotency_table(METADATA)
+
+AUDIT_LOG = audit_table(METADATA)
 
 #: ``inbox_rejected`` is counted over all tenants by ``/health``, with the relay's role.
 MIGRATIONS = Migrations(

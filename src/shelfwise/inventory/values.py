@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
@@ -12,6 +13,8 @@ from shelfwise.platform.problems import InvalidError
 
 MAX_QUANTITY = 10**9
 MAX_MONEY = Decimal(10) ** 12
+#: Clocks differ, and so do time zones; what lies further ahead is a mistake.
+AHEAD = timedelta(days=1)
 
 Quantity = Annotated[int, msgspec.Meta(ge=1, le=MAX_QUANTITY)]
 #: JSON numbers are read as written, never through binary floating point.

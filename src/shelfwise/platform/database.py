@@ -9,17 +9,18 @@ asyncpg sends a cancel request, SQLite is interrupted. Its connection is closed,
 """
 
 import asyncio
+import random
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiosqlite
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -36,6 +37,9 @@ _DRIVERS = {
 }
 _INTERRUPT_AGAIN_SECONDS = 0.01
 _BUSY = "The database is busy. Try again in a moment."
+_DEADLOCK_RETRIES = 4
+
+T = TypeVar("T")
 
 
 class DatabaseUrlError(SettingsError):
@@ -101,7 +105,7 @@ class Database:
             async with self._reader_engine.connect() as connection:
                 await self._set_tenant(connection, tenant_id)
                 yield connection
-        except (OperationalError, PoolTimeoutError) as error:
+        except (DBAPIError, PoolTimeoutError) as error:
             if _is_busy(error):
                 raise UnavailableError(_BUSY) from error
             raise
@@ -122,10 +126,26 @@ class Database:
                 async with self._transaction() as connection:
                     await self._set_tenant(connection, tenant_id)
                     yield connection
-        except (OperationalError, PoolTimeoutError) as error:
+        except (DBAPIError, PoolTimeoutError) as error:
             if _is_busy(error):
                 raise UnavailableError(_BUSY) from error
             raise
+
+    async def in_transaction(self, tenant_id: str, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """What ``work`` gives, committed. Where PostgreSQL ends a circle of waiting writers, the work is done again.
+
+        Raises:
+            UnavailableError: as ``write``, or the work was ended again and again.
+        """
+        for _ in range(_DEADLOCK_RETRIES):
+            try:
+                async with self.write(tenant_id) as connection:
+                    return await work(connection)
+            except DBAPIError as error:
+                if not _is_deadlock(error):
+                    raise
+            await asyncio.sleep(random.uniform(0.005, 0.05))  # noqa: S311  a pause, not a secret
+        raise UnavailableError(_BUSY)
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -171,8 +191,15 @@ _SET_TENANT = sa.text("SELECT set_config('app.tenant_id', :tenant, true)")
 
 
 def _is_busy(error: Exception) -> bool:
-    text = str(error).lower()
-    return isinstance(error, PoolTimeoutError) or "locked" in text or "busy" in text or "lock timeout" in text
+    if isinstance(error, PoolTimeoutError):
+        return True
+    # A statement and its values are part of the whole text, and may say anything.
+    text = str(error.orig if isinstance(error, DBAPIError) else error).lower()
+    return "locked" in text or "busy" in text or "lock timeout" in text
+
+
+def _is_deadlock(error: DBAPIError) -> bool:
+    return getattr(error.orig, "sqlstate", None) == "40P01"
 
 
 def _make_parent(url: URL) -> None:

@@ -7,13 +7,14 @@ from datetime import date, datetime
 import msgspec
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shelfwise.contracts.events import MAX_BATCH_EVENTS, EventsAnswer, RejectedEvent, SaleEvent
 from shelfwise.inventory.catalogue.service import product_costs
 from shelfwise.inventory.inbox.repository import InboxRepository, count_rejected
 from shelfwise.inventory.inbox.rules import SOURCE, RejectedError, check_known, movement_of
+from shelfwise.inventory.ledger.service import Ledger, is_before_opening
 from shelfwise.inventory.movements import Movement
-from shelfwise.inventory.stock.service import Ledger, is_before_opening
 from shelfwise.inventory.tenants.service import location_kinds, require_tenant
 from shelfwise.platform.database import Database
 from shelfwise.platform.problems import ProblemError
@@ -71,36 +72,41 @@ class InboxService:
 
     async def _take_together(self, tenant_id: str, events: Sequence[SaleEvent]) -> EventsAnswer:
         """All of the events in one transaction."""
-        now = self._clock()
-        async with self._database.write(tenant_id) as connection:
-            tenant = await require_tenant(connection, tenant_id)
-            inbox = InboxRepository(connection, tenant_id, SOURCE)
-            await inbox.lock()
-            taken = await inbox.taken([event.event_id for event in events])
-            kinds = await location_kinds(connection, tenant_id)
-            costs = await product_costs(connection, tenant_id, sorted({event.product_id for event in events}))
-            ledger = Ledger(connection, tenant_id, kinds)
-            batch = _sort(events, taken, tenant.settings.default_location_id, kinds, set(costs))
-            await ledger.lock(batch.apply)
-            applied = _without_history(batch, ledger, tenant.settings.time_zone)
-            for movement in applied:
-                ledger.apply(movement, costs[movement.product_id])
-            if applied:
-                await ledger.save(applied, SOURCE, now)
-            await inbox.take(batch.outcomes, now)
-            await inbox.reject(
-                [(event.event_id, reason, _ENCODER.encode(event)) for event, reason in batch.rejected], now
-            )
-            if batch.outcomes:
-                await inbox.forget_rejected(list(batch.outcomes))
+        batch, applied = await self._database.in_transaction(
+            tenant_id, lambda connection: self._apply(connection, tenant_id, events)
+        )
         if batch.rejected:
             logger.warning("inbox.rejected", events=len(batch.rejected), first_reason=batch.rejected[0][1])
         return EventsAnswer(
-            applied=len(applied),
+            applied=applied,
             duplicates=batch.duplicates,
-            before_opening=len(batch.outcomes) - len(applied),
+            before_opening=len(batch.outcomes) - applied,
             rejected=[RejectedEvent(event_id=event.event_id, reason=reason) for event, reason in batch.rejected],
         )
+
+    async def _apply(
+        self, connection: AsyncConnection, tenant_id: str, events: Sequence[SaleEvent]
+    ) -> tuple[_Sorted, int]:
+        """The batch, sorted, and how many of its events moved stock."""
+        now = self._clock()
+        tenant = await require_tenant(connection, tenant_id)
+        inbox = InboxRepository(connection, tenant_id, SOURCE)
+        await inbox.lock()
+        taken = await inbox.taken([event.event_id for event in events])
+        kinds = await location_kinds(connection, tenant_id)
+        costs = await product_costs(connection, tenant_id, sorted({event.product_id for event in events}))
+        ledger = Ledger(connection, tenant_id, kinds)
+        batch = _sort(events, taken, tenant.settings.default_location_id, kinds, set(costs))
+        await ledger.lock(batch.apply)
+        felt = _without_history(batch, ledger, tenant.settings.time_zone)
+        applied = [ledger.apply(movement, costs[movement.product_id]) for movement in felt]
+        if applied:
+            await ledger.save(applied, SOURCE, now)
+        await inbox.take(batch.outcomes, now)
+        await inbox.reject([(event.event_id, reason, _ENCODER.encode(event)) for event, reason in batch.rejected], now)
+        if batch.outcomes:
+            await inbox.forget_rejected(list(batch.outcomes))
+        return batch, len(applied)
 
     async def retry(self, tenant_id: str, progress: Progress | None = None) -> EventsAnswer:
         """Takes every rejected event again; those that still cannot be applied stay, with the reason of today."""

@@ -6,7 +6,8 @@ from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from shelfwise.inventory.stock.schemas import Movements, MovementsIn, Recorded, StockLevels
+from shelfwise.inventory.effects import actor_of
+from shelfwise.inventory.stock.schemas import Movements, MovementsIn, Recorded, ReversalIn, ReversalOut, StockLevels
 from shelfwise.inventory.stock.service import StockService
 from shelfwise.platform.apidocs import problem_responses
 from shelfwise.platform.guards import tenant_of
@@ -30,7 +31,25 @@ async def record_movements(
     request: AnyRequest, stock: NamedDependency[StockService], data: JSONBody[MovementsIn]
 ) -> Response[Recorded]:
     identity = await identity_of(request, "POST /api/inventory/stock-movements")
-    return stored_response(await stock.post(tenant_of(request), data.movements, identity=identity))
+    return stored_response(
+        await stock.post(tenant_of(request), data.movements, identity=identity, actor=actor_of(request))
+    )
+
+
+@post(
+    "/api/inventory/stock-movements/{movement_id:str}/reverse",
+    opt={**WRITE, "idempotency_key": True},
+    responses=problem_responses(404, 409, 413, 415, 422),
+    tags=TAGS,
+    summary="Take a movement back: its opposite is recorded and names it",
+)
+async def reverse_movement(
+    request: AnyRequest, stock: NamedDependency[StockService], movement_id: FromPath[str], data: JSONBody[ReversalIn]
+) -> Response[ReversalOut]:
+    identity = await identity_of(request, "POST /api/inventory/stock-movements/{movement_id}/reverse")
+    return stored_response(
+        await stock.reverse(tenant_of(request), movement_id, data, identity=identity, actor=actor_of(request))
+    )
 
 
 @get(
@@ -83,4 +102,4 @@ async def list_levels(
     )
 
 
-ROUTES = (record_movements, list_movements, list_product_movements, list_levels)
+ROUTES = (record_movements, reverse_movement, list_movements, list_product_movements, list_levels)

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from shelfwise.contracts.events import Identifier, Text
+from shelfwise.inventory.ledger.service import Balance, average_cost
 from shelfwise.inventory.movements import Movement
-from shelfwise.inventory.stock.rules import Balance, average_cost
 from shelfwise.inventory.values import Amount, Quantity, cost_number, number
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -57,6 +57,19 @@ class MovementOut(msgspec.Struct, frozen=True):
     line_no: int
     reference: str | None
     reason: str | None
+    value: float | None
+    reverses_movement_id: str | None
+
+
+class ReversalIn(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Why a movement was a mistake."""
+
+    reason: Text
+
+
+class ReversalOut(msgspec.Struct, frozen=True):
+    movement_id: str
+    reverses_movement_id: str
 
 
 class Movements(msgspec.Struct, frozen=True):
@@ -111,6 +124,8 @@ def movement_out(movement_id: str, movement: Movement, recorded_at: datetime, so
         line_no=movement.line_no,
         reference=movement.reference,
         reason=movement.reason,
+        value=cost_number(movement.value),
+        reverses_movement_id=movement.reverses_movement_id,
     )
 
 

@@ -2,35 +2,46 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 
-import msgspec
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shelfwise.inventory.catalogue.service import product_costs, require_product
-from shelfwise.inventory.locations import LOSS, OPENING, STOCKING_KINDS, SUPPLIER
+from shelfwise.inventory.effects import Effects, Outcome
+from shelfwise.inventory.ledger.service import Balance, Ledger, LedgerRepository, Place, is_before_opening
+from shelfwise.inventory.locations import LOSS, OPENING, SUPPLIER
 from shelfwise.inventory.movements import Movement
-from shelfwise.inventory.stock.repository import LedgerRepository, Move, Place
-from shelfwise.inventory.stock.rules import Balance, average_cost, is_before_opening, issued, received
+from shelfwise.inventory.stock.repository import Move, StockRepository
+from shelfwise.inventory.stock.rules import REVERSALS, reversal
 from shelfwise.inventory.stock.schemas import (
     MovementIn,
     Movements,
     Recorded,
+    ReversalIn,
+    ReversalOut,
     StockLevel,
     StockLevels,
     level_out,
     movement_out,
 )
-from shelfwise.inventory.tables import IDEMPOTENCY_KEYS
 from shelfwise.inventory.tenants.service import Tenant, location_kinds, require_tenant
-from shelfwise.inventory.values import MAX_MONEY, check_amount, check_quantity, decode_cursor, encode_cursor
+from shelfwise.inventory.values import (
+    AHEAD,
+    MAX_MONEY,
+    check_amount,
+    check_quantity,
+    check_text,
+    decode_cursor,
+    encode_cursor,
+)
+from shelfwise.platform.audit import SYSTEM, Actor, Change
 from shelfwise.platform.database import Database
-from shelfwise.platform.idempotency import IdempotencyKeys, RequestIdentity, StoredAnswer
-from shelfwise.platform.problems import ConflictError, InProgressError, InvalidError
+from shelfwise.platform.idempotency import RequestIdentity, StoredAnswer
+from shelfwise.platform.problems import ConflictError, InProgressError, InvalidError, NotFoundError
 from shelfwise.platform.tenancy import FIRST_YEAR, LAST_YEAR, business_day, in_calendar
 
 __all__ = ["Balance", "Ledger", "StockService", "is_before_opening", "stock_and_moves"]
@@ -39,94 +50,19 @@ __all__ = ["Balance", "Ledger", "StockService", "is_before_opening", "stock_and_
 LOAD_BATCH = 2000
 
 
-class Ledger:
-    """Posts movements in the caller's transaction: lock the places first, then post, then save."""
-
-    def __init__(self, connection: AsyncConnection, tenant_id: str, kinds: Mapping[str, str]) -> None:
-        self._repository = LedgerRepository(connection, tenant_id)
-        self._stocking = frozenset(name for name, kind in kinds.items() if kind in STOCKING_KINDS)
-        self._balances: dict[Place, Balance] = {}
-
-    def holds_stock(self, location_id: str) -> bool:
-        return location_id in self._stocking
-
-    async def lock(self, movements: Iterable[Movement]) -> None:
-        """Locks every balance that the movements touch."""
-        places = {
-            (movement.product_id, location_id)
-            for movement in movements
-            for location_id in (movement.from_location_id, movement.to_location_id)
-            if location_id in self._stocking
-        }
-        if places:
-            self._balances |= await self._repository.lock_balances(places)
-
-    def balance(self, product_id: str, location_id: str) -> Balance:
-        """A locked balance, with what was posted since."""
-        return self._balances[product_id, location_id]
-
-    def apply(self, movement: Movement, own_cost: Decimal | None) -> None:
-        """Moves the locked balances; what is sold or lost may drive them negative."""
-        source = (movement.product_id, movement.from_location_id)
-        if movement.from_location_id in self._stocking:
-            if movement.unit_cost is None:
-                own_cost = average_cost(self._balances[source]) or own_cost
-            self._balances[source] = issued(self._balances[source], movement)
-        if movement.to_location_id in self._stocking:
-            target = (movement.product_id, movement.to_location_id)
-            self._balances[target] = received(self._balances[target], movement, own_cost)
-
-    async def save(self, movements: Sequence[Movement], source: str, now: datetime) -> list[str]:
-        """Appends what was applied and writes the balances; the movements' ids, in order."""
-        ids = movement_ids(now, len(movements))
-        await self._repository.append(list(zip(ids, movements, strict=True)), source, now)
-        touched = {
-            (movement.product_id, location_id)
-            for movement in movements
-            for location_id in (movement.from_location_id, movement.to_location_id)
-            if location_id in self._stocking
-        }
-        await self._repository.save_balances({place: self._balances[place] for place in sorted(touched)})
-        return ids
-
-    async def correction_before(self, movement: Movement) -> Movement | None:
-        """What must be undone so that an opening balance is what is on hand at its instant: earlier movements."""
-        place = (movement.product_id, movement.to_location_id)
-        if self._balances[place].version == 0:
-            return None
-        net = await self._repository.net_before(*place, movement.occurred_at)
-        if net == 0:
-            return None
-        ends = (place[1], OPENING) if net > 0 else (OPENING, place[1])
-        return replace(
-            movement,
-            kind="opening_correction",
-            from_location_id=ends[0],
-            to_location_id=ends[1],
-            quantity=abs(net),
-            event_id=f"{movement.event_id}:correction"[-128:],
-            reason="superseded by the opening balance",
-        )
-
-
 async def stock_and_moves(
     connection: AsyncConnection, tenant_id: str, product_ids: Sequence[str], start: date
 ) -> tuple[dict[Place, Balance], list[Move]]:
     """The products' balances now, and what moved them from a business day on, inside another feature's transaction."""
-    repository = LedgerRepository(connection, tenant_id)
+    repository = StockRepository(connection, tenant_id)
     return await repository.balances(product_ids), await repository.moves_since(product_ids, start)
-
-
-def movement_ids(now: datetime, count: int) -> list[str]:
-    """Ids that rise with the time of recording, and within one recording with the order of its movements."""
-    stem = f"{int(now.timestamp() * 1_000_000):014x}{secrets.token_hex(4)}"
-    return [f"{stem}{number:05x}" for number in range(count)]
 
 
 class StockService:
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
+        self._effects = Effects(database, clock)
 
     async def record(
         self, connection: AsyncConnection, tenant_id: str, movements: Sequence[MovementIn], *, source: str
@@ -161,7 +97,12 @@ class StockService:
         return Recorded(len(fresh), len(wanted) - len(fresh), ids)
 
     async def post(
-        self, tenant_id: str, movements: Sequence[MovementIn], *, identity: RequestIdentity | None
+        self,
+        tenant_id: str,
+        movements: Sequence[MovementIn],
+        *,
+        identity: RequestIdentity | None,
+        actor: Actor = SYSTEM,
     ) -> StoredAnswer:
         """Records movements as one request: repeated with its Idempotency-Key it gets the first answer again.
 
@@ -169,18 +110,54 @@ class StockService:
             IdempotencyMismatchError, InProgressError: as the key says.
             InvalidError, ConflictError: as in ``record``.
         """
-        now = self._clock()
-        async with self._database.write(tenant_id) as connection:
-            keys = IdempotencyKeys(IDEMPOTENCY_KEYS, connection)
-            if identity is not None:
-                stored = await keys.stored(identity, now)
-                if stored is not None:
-                    return stored
+
+        async def effect(connection: AsyncConnection, _now: datetime) -> Outcome:
             recorded = await self.record(connection, tenant_id, movements, source="api")
-            answer = StoredAnswer(201, msgspec.json.encode(recorded))
-            if identity is not None:
-                await keys.store(identity, answer, now)
-        return answer
+            if not recorded.movement_ids:
+                return Outcome(recorded)
+            change = Change("record", "stock_movements", recorded.movement_ids[0], None, recorded)
+            return Outcome(recorded, [change])
+
+        return await self._effects.once(tenant_id, identity, 201, effect, actor)
+
+    async def reverse(
+        self,
+        tenant_id: str,
+        movement_id: str,
+        wanted: ReversalIn,
+        *,
+        identity: RequestIdentity | None = None,
+        actor: Actor = SYSTEM,
+    ) -> StoredAnswer:
+        """Records the opposite of a movement, which names it; the answer's body is a ReversalOut.
+
+        Raises:
+            NotFoundError: there is no such movement.
+            ConflictError: it is reversed already, it is corrected where it was recorded, or what it brought has left.
+        """
+
+        async def effect(connection: AsyncConnection, now: datetime) -> Outcome:
+            tenant = await require_tenant(connection, tenant_id)
+            kinds = await location_kinds(connection, tenant_id)
+            repository = StockRepository(connection, tenant_id)
+            found = await repository.movement(movement_id)
+            if found is None:
+                raise NotFoundError(f"There is no movement {movement_id!r}.")
+            reason = check_text("reason", wanted.reason, 1000)
+            movement = reversal(movement_id, *found, reason, now, business_day(now, tenant.settings.time_zone))
+            ledger = Ledger(connection, tenant_id, kinds)
+            await ledger.lock([movement])
+            # Only now: whoever reverses it at the same moment holds the same lock.
+            if await repository.is_reversed(movement_id):
+                raise ConflictError(f"Movement {movement_id!r} is reversed already.")
+            if ledger.holds_stock(movement.from_location_id):
+                ledger.check_available(movement.product_id, movement.from_location_id, movement.quantity)
+            posted = ledger.apply(movement, None)
+            ids = await ledger.save([posted], REVERSALS, now)
+            answer = ReversalOut(ids[0], movement_id)
+            return Outcome(answer, [Change("reverse", "stock_movements", movement_id, None, answer)])
+
+        return await self._effects.once(tenant_id, identity, 201, effect, actor)
 
     async def load(
         self,
@@ -197,8 +174,10 @@ class StockService:
         recorded = duplicates = 0
         ids: list[str] = []
         for start in range(0, len(movements), LOAD_BATCH):
-            async with self._database.write(tenant_id) as connection:
-                part = await self.record(connection, tenant_id, movements[start : start + LOAD_BATCH], source=source)
+            batch = movements[start : start + LOAD_BATCH]
+            part = await self._database.in_transaction(
+                tenant_id, partial(self.record, tenant_id=tenant_id, movements=batch, source=source)
+            )
             recorded, duplicates = recorded + part.recorded, duplicates + part.duplicates
             ids += part.movement_ids
             if progress is not None:
@@ -216,7 +195,7 @@ class StockService:
             await require_tenant(connection, tenant_id)
             if product_id is not None:
                 await require_product(connection, tenant_id, product_id)
-            rows = await LedgerRepository(connection, tenant_id).movements(
+            rows = await StockRepository(connection, tenant_id).movements(
                 product_id=product_id, before=decode_cursor(cursor), limit=limit + 1
             )
         following = encode_cursor(rows[limit - 1][0]) if len(rows) > limit else None
@@ -229,7 +208,7 @@ class StockService:
         product_id, _, place = decode_cursor(cursor).partition("\x1f")
         async with self._database.read(tenant_id) as connection:
             tenant = await require_tenant(connection, tenant_id)
-            rows = await LedgerRepository(connection, tenant_id).levels(
+            rows = await StockRepository(connection, tenant_id).levels(
                 after=(product_id, place), limit=limit + 1, location_id=location_id, oversold=oversold
             )
         currency = tenant.settings.currency
@@ -250,15 +229,8 @@ async def _post(ledger: Ledger, movement: Movement, own_cost: Decimal | None) ->
         correction = await ledger.correction_before(movement)
         corrections = [] if correction is None else [correction]
     elif ledger.holds_stock(movement.from_location_id):
-        available = ledger.balance(movement.product_id, movement.from_location_id).available
-        if available < movement.quantity:
-            raise ConflictError(
-                f"Only {available} of product {movement.product_id!r} are available at "
-                f"{movement.from_location_id!r}, not {movement.quantity}."
-            )
-    for step in (*corrections, movement):
-        ledger.apply(step, own_cost)
-    return [*corrections, movement]
+        ledger.check_available(movement.product_id, movement.from_location_id, movement.quantity)
+    return [ledger.apply(step, own_cost) for step in (*corrections, movement)]
 
 
 def _unknown(wanted: Sequence[Movement], known: Mapping[tuple[str, int], Movement]) -> list[Movement]:
@@ -308,6 +280,8 @@ def _movement(
     occurred_at = entry.occurred_at or now
     if not in_calendar(occurred_at):
         raise InvalidError.of(f"{path}.occurred_at", f"must be between {FIRST_YEAR} and {LAST_YEAR}")
+    if occurred_at > now + AHEAD:
+        raise InvalidError.of(f"{path}.occurred_at", "lies in the future: correct the date, or leave it out for now")
     return Movement(
         product_id=entry.product_id,
         kind=entry.kind,
@@ -325,6 +299,7 @@ def _movement(
 
 
 def _stocking(field: str, location_id: str, kinds: Mapping[str, str]) -> str:
-    if kinds.get(location_id) not in STOCKING_KINDS:
+    # What is in transit moves by its transfer alone.
+    if kinds.get(location_id) != "stock":
         raise InvalidError.of(field, "must be one of the tenant's stocking locations")
     return location_id
