@@ -32,6 +32,9 @@ from shelfwise.inventory.purchasing.endpoints import ROUTES as PURCHASING_ROUTES
 from shelfwise.inventory.purchasing.service import PurchasingService
 from shelfwise.inventory.replenishment.endpoints import ROUTES as REPLENISHMENT_ROUTES
 from shelfwise.inventory.replenishment.service import ReplenishmentService
+from shelfwise.inventory.reservations.endpoints import ROUTES as RESERVATION_ROUTES
+from shelfwise.inventory.reservations.service import ReservationService
+from shelfwise.inventory.reservations.tasks import sweep_until_cancelled
 from shelfwise.inventory.service import InventoryService
 from shelfwise.inventory.status import health_checks
 from shelfwise.inventory.stock.endpoints import ROUTES as STOCK_ROUTES
@@ -77,6 +80,7 @@ class Inventory:
     purchasing: PurchasingService
     purchase_orders: PurchaseOrderService
     stock: StockService
+    reservations: ReservationService
     inbox: InboxService
     availability: AvailabilityService
     replenishment: ReplenishmentService
@@ -127,6 +131,7 @@ def compose(
         purchasing=PurchasingService(database, clock),
         purchase_orders=PurchaseOrderService(database, stock, clock),
         stock=stock,
+        reservations=ReservationService(database, relay_database, clock),
         inbox=InboxService(database, clock),
         availability=AvailabilityService(database),
         replenishment=replenishment,
@@ -167,6 +172,7 @@ def create_app(
             *DOCUMENT_ROUTES,
             *CATALOGUE_ROUTES,
             *STOCK_ROUTES,
+            *RESERVATION_ROUTES,
             *PURCHASING_ROUTES,
             *PURCHASE_ORDER_ROUTES,
             *INBOX_ROUTES,
@@ -201,18 +207,20 @@ def create_app(
 
 @asynccontextmanager
 async def _running(inventory: Inventory) -> AsyncIterator[None]:
-    """The application's life: the relay runs, and its client is the process's default."""
+    """The application's life: the relay and the sweep run, and its client is the process's default."""
     SalesServiceClient.use(inventory.sales)
     relaying = asyncio.create_task(inventory.relay.run())
+    sweeping = asyncio.create_task(sweep_until_cancelled(inventory.reservations))
     try:
         yield
     finally:
         inventory.relay.stop()
+        sweeping.cancel()
         done, _ = await asyncio.wait({relaying}, timeout=_RELAY_STOP_SECONDS)
-        if not done:
-            relaying.cancel()
+        for task in (sweeping, *(() if done else (relaying,))):
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await relaying
+                await task
         SalesServiceClient.forget(inventory.sales)
         await inventory.aclose()
         await HTTPClient.aclose()
@@ -227,6 +235,7 @@ def _dependencies(inventory: Inventory) -> dict[str, Provide]:
         "purchasing": inventory.purchasing,
         "purchase_orders": inventory.purchase_orders,
         "stock": inventory.stock,
+        "reservations": inventory.reservations,
         "inbox": inventory.inbox,
         "availability": inventory.availability,
         "replenishment": inventory.replenishment,

@@ -15,6 +15,7 @@ from shelfwise.inventory.inbox.repository import InboxRepository, count_rejected
 from shelfwise.inventory.inbox.rules import SOURCE, RejectedError, check_known, movement_of
 from shelfwise.inventory.ledger.service import Ledger, is_before_opening
 from shelfwise.inventory.movements import Movement
+from shelfwise.inventory.reservations.service import consume_for_sales
 from shelfwise.inventory.tenants.service import location_kinds, require_tenant
 from shelfwise.platform.database import Database
 from shelfwise.platform.problems import ProblemError
@@ -100,7 +101,8 @@ class InboxService:
         await ledger.lock(batch.apply)
         felt = _without_history(batch, ledger, tenant.settings.time_zone)
         applied = [ledger.apply(movement, costs[movement.product_id]) for movement in felt]
-        if applied:
+        await consume_for_sales(connection, tenant_id, ledger, batch.apply, now)
+        if batch.apply:
             await ledger.save(applied, SOURCE, now)
         await inbox.take(batch.outcomes, now)
         await inbox.reject([(event.event_id, reason, _ENCODER.encode(event)) for event, reason in batch.rejected], now)
