@@ -25,6 +25,8 @@ from shelfwise.inventory.dashboard.service import DashboardService
 from shelfwise.inventory.endpoints import ROUTES as DOCUMENT_ROUTES
 from shelfwise.inventory.inbox.endpoints import ROUTES as INBOX_ROUTES
 from shelfwise.inventory.inbox.service import InboxService
+from shelfwise.inventory.places.endpoints import ROUTES as PLACE_ROUTES
+from shelfwise.inventory.places.service import PlaceService
 from shelfwise.inventory.publishing import CatalogueDelivery
 from shelfwise.inventory.purchase_orders.endpoints import ROUTES as PURCHASE_ORDER_ROUTES
 from shelfwise.inventory.purchase_orders.service import PurchaseOrderService
@@ -42,6 +44,8 @@ from shelfwise.inventory.stock.service import StockService
 from shelfwise.inventory.tables import MIGRATIONS, OUTBOX
 from shelfwise.inventory.tenants.endpoints import ROUTES as TENANT_ROUTES
 from shelfwise.inventory.tenants.service import TenantService
+from shelfwise.inventory.transfers.endpoints import ROUTES as TRANSFER_ROUTES
+from shelfwise.inventory.transfers.service import TransferService
 from shelfwise.platform.database import Database
 from shelfwise.platform.edge import Edge
 from shelfwise.platform.health import Readiness, health_router
@@ -81,6 +85,8 @@ class Inventory:
     purchase_orders: PurchaseOrderService
     stock: StockService
     reservations: ReservationService
+    places: PlaceService
+    transfers: TransferService
     inbox: InboxService
     availability: AvailabilityService
     replenishment: ReplenishmentService
@@ -132,6 +138,8 @@ def compose(
         purchase_orders=PurchaseOrderService(database, stock, clock),
         stock=stock,
         reservations=ReservationService(database, relay_database, clock),
+        places=PlaceService(database, clock),
+        transfers=TransferService(database, clock),
         inbox=InboxService(database, clock),
         availability=AvailabilityService(database),
         replenishment=replenishment,
@@ -173,6 +181,8 @@ def create_app(
             *CATALOGUE_ROUTES,
             *STOCK_ROUTES,
             *RESERVATION_ROUTES,
+            *PLACE_ROUTES,
+            *TRANSFER_ROUTES,
             *PURCHASING_ROUTES,
             *PURCHASE_ORDER_ROUTES,
             *INBOX_ROUTES,
@@ -236,6 +246,8 @@ def _dependencies(inventory: Inventory) -> dict[str, Provide]:
         "purchase_orders": inventory.purchase_orders,
         "stock": inventory.stock,
         "reservations": inventory.reservations,
+        "places": inventory.places,
+        "transfers": inventory.transfers,
         "inbox": inventory.inbox,
         "availability": inventory.availability,
         "replenishment": inventory.replenishment,

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
@@ -10,6 +10,7 @@ import msgspec
 
 from shelfwise.platform.columns import money_number
 from shelfwise.platform.problems import InvalidError
+from shelfwise.platform.tenancy import FIRST_YEAR, LAST_YEAR, in_calendar
 
 MAX_QUANTITY = 10**9
 MAX_MONEY = Decimal(10) ** 12
@@ -64,6 +65,21 @@ def check_quantity(field: str, value: int) -> int:
     """The quantity itself when it is a whole number from 1 to 10^9."""
     if not 1 <= value <= MAX_QUANTITY:
         raise InvalidError.of(field, "must be a whole number from 1 to 10^9")
+    return value
+
+
+def check_moment(field: str, value: datetime | None, now: datetime) -> datetime:
+    """The instant itself, now when there is none.
+
+    Raises:
+        InvalidError: it lies in the future, or in a year that cannot be reckoned with.
+    """
+    if value is None:
+        return now
+    if not in_calendar(value):
+        raise InvalidError.of(field, f"must be between {FIRST_YEAR} and {LAST_YEAR}")
+    if value > now + AHEAD:
+        raise InvalidError.of(field, "lies in the future: correct the date, or leave it out for now")
     return value
 
 

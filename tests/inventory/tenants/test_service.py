@@ -61,4 +61,4 @@ async def test_today_is_the_tenants_own(inventory):
 async def test_a_new_default_location_holds_stock(call):
     assert (await call("PATCH", "/api/inventory/tenant", {"default_location_id": "shop"})).status == 200
     locations = json.loads((await call("GET", "/api/inventory/locations")).body)["items"]
-    assert {"location_id": "shop", "name": "shop", "kind": "stock"} in locations
+    assert {"location_id": "shop", "name": "shop", "kind": "stock", "archived_at": None} in locations

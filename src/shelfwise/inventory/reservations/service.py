@@ -28,7 +28,7 @@ from shelfwise.inventory.reservations.schemas import (
     Reservations,
     reservation_out,
 )
-from shelfwise.inventory.tenants.service import location_kinds, require_tenant
+from shelfwise.inventory.tenants.service import all_and_open_locations, location_kinds, require_tenant
 from shelfwise.inventory.values import check_quantity, decode_cursor, encode_cursor
 from shelfwise.platform.audit import SYSTEM, Actor, Change
 from shelfwise.platform.database import Database
@@ -94,7 +94,7 @@ class ReservationService:
 
         async def effect(connection: AsyncConnection, now: datetime) -> Outcome:
             tenant = await require_tenant(connection, tenant_id)
-            kinds = await location_kinds(connection, tenant_id)
+            kinds, open_kinds = await all_and_open_locations(connection, tenant_id)
             reservation = Reservation(
                 reservation_id=f"RSV-{secrets.token_hex(8)}",
                 product_id=wanted.product_id,
@@ -108,7 +108,7 @@ class ReservationService:
             )
             if wanted.product_id not in await product_costs(connection, tenant_id, [wanted.product_id]):
                 raise InvalidError.of("product_id", "there is no such product")
-            if kinds.get(reservation.location_id) != "stock":
+            if open_kinds.get(reservation.location_id) != "stock":
                 raise InvalidError.of("location_id", "must be one of the tenant's stocking locations")
             place = (reservation.product_id, reservation.location_id)
             ledger = Ledger(connection, tenant_id, kinds)

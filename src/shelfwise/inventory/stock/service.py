@@ -28,11 +28,11 @@ from shelfwise.inventory.stock.schemas import (
     level_out,
     movement_out,
 )
-from shelfwise.inventory.tenants.service import Tenant, location_kinds, require_tenant
+from shelfwise.inventory.tenants.service import Tenant, all_and_open_locations, location_kinds, require_tenant
 from shelfwise.inventory.values import (
-    AHEAD,
     MAX_MONEY,
     check_amount,
+    check_moment,
     check_quantity,
     check_text,
     decode_cursor,
@@ -42,7 +42,7 @@ from shelfwise.platform.audit import SYSTEM, Actor, Change
 from shelfwise.platform.database import Database
 from shelfwise.platform.idempotency import RequestIdentity, StoredAnswer
 from shelfwise.platform.problems import ConflictError, InProgressError, InvalidError, NotFoundError
-from shelfwise.platform.tenancy import FIRST_YEAR, LAST_YEAR, business_day, in_calendar
+from shelfwise.platform.tenancy import business_day
 
 __all__ = ["Balance", "Ledger", "StockService", "is_before_opening", "stock_and_moves"]
 
@@ -76,9 +76,9 @@ class StockService:
         """
         now = self._clock()
         tenant = await require_tenant(connection, tenant_id)
-        kinds = await location_kinds(connection, tenant_id)
+        kinds, open_kinds = await all_and_open_locations(connection, tenant_id)
         costs = await product_costs(connection, tenant_id, sorted({entry.product_id for entry in movements}))
-        wanted = [_movement(entry, number, tenant, kinds, costs, now) for number, entry in enumerate(movements)]
+        wanted = [_movement(entry, number, tenant, open_kinds, costs, now) for number, entry in enumerate(movements)]
         known = await LedgerRepository(connection, tenant_id).recorded(
             source, [movement.event_id for movement in wanted]
         )
@@ -277,11 +277,7 @@ def _movement(
             ends = (here, _stocking(f"{path}.to_location_id", entry.to_location_id or "", kinds))
     if ends[0] == ends[1]:
         raise InvalidError.of(f"{path}.to_location_id", "must be another location")
-    occurred_at = entry.occurred_at or now
-    if not in_calendar(occurred_at):
-        raise InvalidError.of(f"{path}.occurred_at", f"must be between {FIRST_YEAR} and {LAST_YEAR}")
-    if occurred_at > now + AHEAD:
-        raise InvalidError.of(f"{path}.occurred_at", "lies in the future: correct the date, or leave it out for now")
+    occurred_at = check_moment(f"{path}.occurred_at", entry.occurred_at, now)
     return Movement(
         product_id=entry.product_id,
         kind=entry.kind,

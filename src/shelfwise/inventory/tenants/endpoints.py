@@ -1,4 +1,4 @@
-"""``/api/inventory/tenant`` and ``/api/inventory/locations``."""
+"""``/api/inventory/tenant``."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from litestar import Request, get, patch
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
-from shelfwise.inventory.tenants.schemas import Locations, TenantChange, TenantOut, tenant_out
+from shelfwise.inventory.tenants.schemas import TenantChange, TenantOut, tenant_out
 from shelfwise.inventory.tenants.service import Clock, TenantService
 from shelfwise.platform.apidocs import problem_responses
 from shelfwise.platform.guards import tenant_of
@@ -48,15 +48,4 @@ async def change_tenant(
     return tenant_out(tenant, tenant.today(clock()))
 
 
-@get(
-    "/api/inventory/locations",
-    opt={"scope": "inventory:read"},
-    responses=problem_responses(422),
-    tags=["Tenant"],
-    summary="Where stock is, comes from and goes to",
-)
-async def list_locations(request: AnyRequest, tenants: NamedDependency[TenantService]) -> Locations:
-    return Locations(items=await tenants.locations(tenant_of(request)))
-
-
-ROUTES = (show_tenant, change_tenant, list_locations)
+ROUTES = (show_tenant, change_tenant)

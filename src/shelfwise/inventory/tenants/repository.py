@@ -56,18 +56,16 @@ class TenantRepository:
             ],
         )
 
-    async def locations(self) -> dict[str, str]:
-        """Kind by location id."""
-        rows = await self._connection.execute(
-            sa.select(LOCATIONS.c.location_id, LOCATIONS.c.kind).where(LOCATIONS.c.tenant_id == self._tenant_id)
+    async def locations(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Kind by location id: of all locations, and of those that are not archived."""
+        rows = (
+            await self._connection.execute(
+                sa.select(LOCATIONS.c.location_id, LOCATIONS.c.kind, LOCATIONS.c.archived_at).where(
+                    LOCATIONS.c.tenant_id == self._tenant_id
+                )
+            )
+        ).all()
+        return (
+            {row.location_id: row.kind for row in rows},
+            {row.location_id: row.kind for row in rows if row.archived_at is None},
         )
-        return {row.location_id: row.kind for row in rows}
-
-    async def named_locations(self) -> list[tuple[str, str, str]]:
-        """(id, name, kind), by id."""
-        rows = await self._connection.execute(
-            sa.select(LOCATIONS.c.location_id, LOCATIONS.c.name, LOCATIONS.c.kind)
-            .where(LOCATIONS.c.tenant_id == self._tenant_id)
-            .order_by(LOCATIONS.c.location_id)
-        )
-        return [(row.location_id, row.name, row.kind) for row in rows]

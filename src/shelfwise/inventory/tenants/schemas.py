@@ -37,17 +37,6 @@ class TenantChange(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     version: int | msgspec.UnsetType = msgspec.UNSET
 
 
-class LocationOut(msgspec.Struct, frozen=True):
-    location_id: str
-    name: str
-    kind: str
-
-
-class Locations(msgspec.Struct, frozen=True):
-    items: list[LocationOut]
-    next: str | None = None
-
-
 def tenant_out(tenant: Tenant, today: date) -> TenantOut:
     settings = tenant.settings
     return TenantOut(

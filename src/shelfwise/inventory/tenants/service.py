@@ -12,12 +12,20 @@ from shelfwise.inventory.locations import VIRTUAL_LOCATIONS
 from shelfwise.inventory.publishing import publish_tenant
 from shelfwise.inventory.tenants.repository import TenantRepository
 from shelfwise.inventory.tenants.rules import Tenant, TenantSettings, check_settings
-from shelfwise.inventory.tenants.schemas import LocationOut
 from shelfwise.platform.database import Database
-from shelfwise.platform.problems import ConflictError, TenantNotSetUpError
+from shelfwise.platform.problems import ConflictError, InvalidError, TenantNotSetUpError
 from shelfwise.platform.tenancy import check_tenant_id
 
-__all__ = ["Clock", "Tenant", "TenantService", "TenantSettings", "location_kinds", "require_tenant", "tenant_ref"]
+__all__ = [
+    "Clock",
+    "Tenant",
+    "TenantService",
+    "TenantSettings",
+    "all_and_open_locations",
+    "location_kinds",
+    "require_tenant",
+    "tenant_ref",
+]
 
 Clock = Callable[[], datetime]
 
@@ -35,7 +43,12 @@ async def require_tenant(connection: AsyncConnection, tenant_id: str) -> Tenant:
 
 
 async def location_kinds(connection: AsyncConnection, tenant_id: str) -> dict[str, str]:
-    """Kind by location id, inside another feature's transaction."""
+    """Kind by location id, archived ones too, inside another feature's transaction."""
+    return (await TenantRepository(connection, tenant_id).locations())[0]
+
+
+async def all_and_open_locations(connection: AsyncConnection, tenant_id: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Kind by location id: of all locations, which the ledger keeps, and of those that a person may still use."""
     return await TenantRepository(connection, tenant_id).locations()
 
 
@@ -92,17 +105,13 @@ class TenantService:
                 return known
             tenant = Tenant(tenant_id, settings, known.version + 1)
             await repository.change(settings, tenant.version, now)
+            every, usable = await repository.locations()
+            if settings.default_location_id in every and usable.get(settings.default_location_id) != "stock":
+                raise InvalidError.of("default_location_id", "must be a stocking location that is not archived")
             await repository.add_locations([(settings.default_location_id, settings.default_location_id, "stock")])
             await publish_tenant(connection, tenant_ref(tenant), now)
         self._committed()
         return tenant
-
-    async def locations(self, tenant_id: str) -> list[LocationOut]:
-        """The tenant's locations, the virtual ones too."""
-        async with self._database.read(tenant_id) as connection:
-            await require_tenant(connection, tenant_id)
-            rows = await TenantRepository(connection, tenant_id).named_locations()
-        return [LocationOut(*row) for row in rows]
 
 
 def tenant_ref(tenant: Tenant) -> TenantRef:
