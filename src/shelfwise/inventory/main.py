@@ -14,6 +14,8 @@ from opentelemetry.trace import TracerProvider
 from prometheus_client import CollectorRegistry
 
 from shelfwise.http import Hooks, HookSet, HTTPClient, LogHooks, OpenTelemetryTracing, PrometheusHooks, Tracing
+from shelfwise.inventory.audit.endpoints import ROUTES as AUDIT_ROUTES
+from shelfwise.inventory.audit.service import AuditService
 from shelfwise.inventory.availability.endpoints import ROUTES as AVAILABILITY_ROUTES
 from shelfwise.inventory.availability.service import AvailabilityService
 from shelfwise.inventory.catalogue.endpoints import IMPORT_PATH
@@ -21,10 +23,16 @@ from shelfwise.inventory.catalogue.endpoints import ROUTES as CATALOGUE_ROUTES
 from shelfwise.inventory.catalogue.service import CatalogueImport, CatalogueService
 from shelfwise.inventory.clients.sales import SalesClient, SalesServiceClient
 from shelfwise.inventory.config import Settings
+from shelfwise.inventory.counts.endpoints import ROUTES as COUNT_ROUTES
+from shelfwise.inventory.counts.service import CountService
 from shelfwise.inventory.dashboard.service import DashboardService
 from shelfwise.inventory.endpoints import ROUTES as DOCUMENT_ROUTES
 from shelfwise.inventory.inbox.endpoints import ROUTES as INBOX_ROUTES
 from shelfwise.inventory.inbox.service import InboxService
+from shelfwise.inventory.kits.endpoints import ROUTES as KIT_ROUTES
+from shelfwise.inventory.kits.service import KitService
+from shelfwise.inventory.phantoms.endpoints import ROUTES as PHANTOM_ROUTES
+from shelfwise.inventory.phantoms.service import PhantomService
 from shelfwise.inventory.places.endpoints import ROUTES as PLACE_ROUTES
 from shelfwise.inventory.places.service import PlaceService
 from shelfwise.inventory.publishing import CatalogueDelivery
@@ -87,6 +95,10 @@ class Inventory:
     reservations: ReservationService
     places: PlaceService
     transfers: TransferService
+    counts: CountService
+    kits: KitService
+    phantoms: PhantomService
+    audit: AuditService
     inbox: InboxService
     availability: AvailabilityService
     replenishment: ReplenishmentService
@@ -140,6 +152,10 @@ def compose(
         reservations=ReservationService(database, relay_database, clock),
         places=PlaceService(database, clock),
         transfers=TransferService(database, clock),
+        counts=CountService(database, clock),
+        kits=KitService(database, clock),
+        phantoms=PhantomService(database, clock),
+        audit=AuditService(database),
         inbox=InboxService(database, clock),
         availability=AvailabilityService(database),
         replenishment=replenishment,
@@ -183,6 +199,10 @@ def create_app(
             *RESERVATION_ROUTES,
             *PLACE_ROUTES,
             *TRANSFER_ROUTES,
+            *COUNT_ROUTES,
+            *KIT_ROUTES,
+            *PHANTOM_ROUTES,
+            *AUDIT_ROUTES,
             *PURCHASING_ROUTES,
             *PURCHASE_ORDER_ROUTES,
             *INBOX_ROUTES,
@@ -248,6 +268,10 @@ def _dependencies(inventory: Inventory) -> dict[str, Provide]:
         "reservations": inventory.reservations,
         "places": inventory.places,
         "transfers": inventory.transfers,
+        "counts": inventory.counts,
+        "kits": inventory.kits,
+        "phantoms": inventory.phantoms,
+        "audit": inventory.audit,
         "inbox": inventory.inbox,
         "availability": inventory.availability,
         "replenishment": inventory.replenishment,

@@ -13,6 +13,7 @@ from shelfwise.contracts.events import MAX_BATCH_EVENTS, EventsAnswer, RejectedE
 from shelfwise.inventory.catalogue.service import product_costs
 from shelfwise.inventory.inbox.repository import InboxRepository, count_rejected
 from shelfwise.inventory.inbox.rules import SOURCE, RejectedError, check_known, movement_of
+from shelfwise.inventory.kits.service import Component, component_movements, components_of
 from shelfwise.inventory.ledger.service import Ledger, is_before_opening
 from shelfwise.inventory.movements import Movement
 from shelfwise.inventory.reservations.service import consume_for_sales
@@ -39,6 +40,17 @@ class _Sorted:
     outcomes: dict[str, str] = field(default_factory=dict)
     rejected: list[tuple[SaleEvent, str]] = field(default_factory=list)
     duplicates: int = 0
+    # The event of a movement whose own id is another's: a component's of a kit.
+    events: dict[str, str] = field(default_factory=dict)
+
+    def expand(self, kits: Mapping[str, Sequence[Component]]) -> None:
+        """Puts the movements of a kit's components in the place of the kit's."""
+        expanded: list[Movement] = []
+        for movement in self.apply:
+            parts = component_movements(movement, kits.get(movement.product_id, ())) or [movement]
+            expanded += parts
+            self.events |= {part.event_id: movement.event_id for part in parts}
+        self.apply = expanded
 
 
 class InboxService:
@@ -95,9 +107,13 @@ class InboxService:
         await inbox.lock()
         taken = await inbox.taken([event.event_id for event in events])
         kinds = await location_kinds(connection, tenant_id)
-        costs = await product_costs(connection, tenant_id, sorted({event.product_id for event in events}))
+        names = sorted({event.product_id for event in events})
+        kits = await components_of(connection, tenant_id, names)
+        parts = {component.product_id for components in kits.values() for component in components}
+        costs = await product_costs(connection, tenant_id, sorted(parts.union(names)))
         ledger = Ledger(connection, tenant_id, kinds)
         batch = _sort(events, taken, tenant.settings.default_location_id, kinds, set(costs))
+        batch.expand(kits)
         await ledger.lock(batch.apply)
         felt = _without_history(batch, ledger, tenant.settings.time_zone)
         applied = [ledger.apply(movement, costs[movement.product_id]) for movement in felt]
@@ -108,7 +124,7 @@ class InboxService:
         await inbox.reject([(event.event_id, reason, _ENCODER.encode(event)) for event, reason in batch.rejected], now)
         if batch.outcomes:
             await inbox.forget_rejected(list(batch.outcomes))
-        return batch, len(applied)
+        return batch, sum(outcome == "applied" for outcome in batch.outcomes.values())
 
     async def retry(self, tenant_id: str, progress: Progress | None = None) -> EventsAnswer:
         """Takes every rejected event again; those that still cannot be applied stay, with the reason of today."""
@@ -178,8 +194,9 @@ def _without_history(batch: _Sorted, ledger: Ledger, time_zone: str) -> list[Mov
             opened_at = ledger.balance(movement.product_id, stocking).opened_at
         if opened_at is not None and opened_at not in days:
             days[opened_at] = business_day(opened_at, time_zone)
-        if is_before_opening(opened_at, None if opened_at is None else days[opened_at], movement):
-            batch.outcomes[movement.event_id] = "before_opening"
-        else:
+        if not is_before_opening(opened_at, None if opened_at is None else days[opened_at], movement):
             felt.append(movement)
+    moved = {batch.events[movement.event_id] for movement in felt}
+    for event_id in batch.outcomes:
+        batch.outcomes[event_id] = "applied" if event_id in moved else "before_opening"
     return felt

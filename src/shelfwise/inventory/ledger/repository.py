@@ -155,7 +155,7 @@ class LedgerRepository:
 
     async def net_before(self, product_id: str, location_id: str, instant: datetime) -> int:
         """What movements that occurred before an instant added to a location."""
-        query = sa.select(sa.func.coalesce(sa.func.sum(_signed(location_id)), 0)).where(
+        query = sa.select(sa.func.coalesce(sa.func.sum(_delta(location_id)), 0)).where(
             _M.tenant_id == self._tenant_id,
             _M.product_id == product_id,
             sa.or_(_M.from_location_id == location_id, _M.to_location_id == location_id),
@@ -163,13 +163,27 @@ class LedgerRepository:
         )
         return int(await self._connection.scalar(query) or 0)
 
+    async def net_after(self, product_ids: Sequence[str], location_id: str, instant: datetime) -> dict[str, int]:
+        """What movements that occurred after an instant added to a location, by product."""
+        query = (
+            sa.select(_M.product_id, sa.func.sum(_delta(location_id)))
+            .where(
+                _M.tenant_id == self._tenant_id,
+                _M.product_id.in_(product_ids),
+                sa.or_(_M.from_location_id == location_id, _M.to_location_id == location_id),
+                _M.occurred_at > instant,
+            )
+            .group_by(_M.product_id)
+        )
+        return {row[0]: int(row[1]) for row in await self._connection.execute(query)}
+
+
+def _delta(location_id: str) -> sa.ColumnElement[int]:
+    return sa.case((_M.to_location_id == location_id, _M.quantity), else_=-_M.quantity)
+
 
 def _parts(values: list[str]) -> Iterable[list[str]]:
     return (values[at : at + _PARAMETERS] for at in range(0, len(values), _PARAMETERS))
-
-
-def _signed(location_id: str) -> sa.ColumnElement[int]:
-    return sa.case((_M.to_location_id == location_id, _M.quantity), else_=-_M.quantity)
 
 
 def balance_of(row: "sa.Row[Any]") -> Balance:

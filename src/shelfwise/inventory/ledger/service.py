@@ -127,9 +127,9 @@ class Ledger:
         self._changed.clear()
         return ids
 
-    async def net_before(self, product_id: str, location_id: str, instant: datetime) -> int:
-        """What movements that occurred before an instant added to a location."""
-        return await self._repository.net_before(product_id, location_id, instant)
+    async def net_after(self, product_ids: Sequence[str], location_id: str, instant: datetime) -> dict[str, int]:
+        """What movements that occurred after an instant added to a location, by product."""
+        return await self._repository.net_after(product_ids, location_id, instant)
 
     async def correction_before(self, movement: Movement) -> Movement | None:
         """What must be undone so that an opening balance is what is on hand at its instant: earlier movements."""

@@ -44,7 +44,7 @@ from shelfwise.platform.idempotency import RequestIdentity, StoredAnswer
 from shelfwise.platform.problems import ConflictError, InProgressError, InvalidError, NotFoundError
 from shelfwise.platform.tenancy import business_day
 
-__all__ = ["Balance", "Ledger", "StockService", "is_before_opening", "stock_and_moves"]
+__all__ = ["Balance", "Ledger", "StockService", "balances_of", "is_before_opening", "stock_and_moves"]
 
 #: Movements in one transaction of a load.
 LOAD_BATCH = 2000
@@ -56,6 +56,11 @@ async def stock_and_moves(
     """The products' balances now, and what moved them from a business day on, inside another feature's transaction."""
     repository = StockRepository(connection, tenant_id)
     return await repository.balances(product_ids), await repository.moves_since(product_ids, start)
+
+
+async def balances_of(connection: AsyncConnection, tenant_id: str, product_ids: Sequence[str]) -> dict[Place, Balance]:
+    """The products' balances at every location, inside another feature's transaction."""
+    return await StockRepository(connection, tenant_id).balances(product_ids)
 
 
 class StockService:
