@@ -4,10 +4,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shelfwise.cli import checks, failures, minting, services, serving
+    from shelfwise.cli import checks, failures, minting, services, serving, stock_requests
     from shelfwise.cli.demo import preparation, session
     from shelfwise.inventory.tenants import rules as tenant_rules
-    from shelfwise.platform import telemetry
+    from shelfwise.platform import audit, telemetry
 else:
 
     class _Module:
@@ -17,17 +17,20 @@ else:
         def __getattr__(self, attribute: str) -> object:
             return getattr(import_module(self._name), attribute)
 
+    audit = _Module("shelfwise.platform.audit")
     checks = _Module("shelfwise.cli.checks")
     failures = _Module("shelfwise.cli.failures")
     minting = _Module("shelfwise.cli.minting")
     services = _Module("shelfwise.cli.services")
     serving = _Module("shelfwise.cli.serving")
+    stock_requests = _Module("shelfwise.cli.stock_requests")
     preparation = _Module("shelfwise.cli.demo.preparation")
     session = _Module("shelfwise.cli.demo.session")
     tenant_rules = _Module("shelfwise.inventory.tenants.rules")
     telemetry = _Module("shelfwise.platform.telemetry")
 
 __all__ = [
+    "audit",
     "checks",
     "failures",
     "minting",
@@ -35,6 +38,7 @@ __all__ = [
     "services",
     "serving",
     "session",
+    "stock_requests",
     "telemetry",
     "tenant_rules",
 ]

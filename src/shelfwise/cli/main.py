@@ -22,6 +22,7 @@ NOUNS = {
     "import": ("shelfwise.cli.imports", "app", "Import products and sales from CSV files."),
     "forecast": ("shelfwise.cli.forecast", "app", "Forecast demand."),
     "plan": ("shelfwise.cli.plan", "app", "Decide what to order."),
+    "stock": ("shelfwise.cli.stock", "app", "Show, count, correct, move and rebuild stock."),
     "token": ("shelfwise.cli.token", "token", "Print a token, and only the token."),
     "inbox": ("shelfwise.cli.inbox", "app", "Sales events that Inventory could not apply."),
     "doctor": ("shelfwise.cli.doctor", "doctor", "Check settings, databases and the services; say what to do."),

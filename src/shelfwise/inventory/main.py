@@ -40,6 +40,7 @@ from shelfwise.inventory.purchase_orders.endpoints import ROUTES as PURCHASE_ORD
 from shelfwise.inventory.purchase_orders.service import PurchaseOrderService
 from shelfwise.inventory.purchasing.endpoints import ROUTES as PURCHASING_ROUTES
 from shelfwise.inventory.purchasing.service import PurchasingService
+from shelfwise.inventory.rebuild.service import RebuildService
 from shelfwise.inventory.replenishment.endpoints import ROUTES as REPLENISHMENT_ROUTES
 from shelfwise.inventory.replenishment.service import ReplenishmentService
 from shelfwise.inventory.reservations.endpoints import ROUTES as RESERVATION_ROUTES
@@ -99,6 +100,7 @@ class Inventory:
     kits: KitService
     phantoms: PhantomService
     audit: AuditService
+    rebuild: RebuildService
     inbox: InboxService
     availability: AvailabilityService
     replenishment: ReplenishmentService
@@ -156,6 +158,7 @@ def compose(
         kits=KitService(database, clock),
         phantoms=PhantomService(database, clock),
         audit=AuditService(database),
+        rebuild=RebuildService(database),
         inbox=InboxService(database, clock),
         availability=AvailabilityService(database),
         replenishment=replenishment,

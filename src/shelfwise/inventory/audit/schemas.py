@@ -1,6 +1,7 @@
 """Audit entries as JSON."""
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -16,8 +17,8 @@ class AuditEntryOut(msgspec.Struct, frozen=True):
     action: str
     object_type: str
     object_id: str
-    before: object
-    after: object
+    before: Any
+    after: Any
     request_id: str | None
 
 

@@ -94,11 +94,17 @@ async def list_levels(
     stock: NamedDependency[StockService],
     limit: PageLimit = 50,
     cursor: Cursor = None,
-    location_id: Annotated[str | None, QueryParameter(max_length=64)] = None,
+    product_id: Annotated[str | None, QueryParameter(max_length=128)] = None,
+    location_id: Annotated[str | None, QueryParameter(max_length=128)] = None,
     oversold: Annotated[bool | None, QueryParameter(description="Only balances below zero.")] = None,
 ) -> StockLevels:
     return await stock.levels(
-        tenant_of(request), location_id=location_id, oversold=bool(oversold), limit=limit, cursor=cursor
+        tenant_of(request),
+        product_id=product_id,
+        location_id=location_id,
+        oversold=bool(oversold),
+        limit=limit,
+        cursor=cursor,
     )
 
 

@@ -45,7 +45,7 @@ class StockRepository:
         return [(row.movement_id, movement_of(row), row.recorded_at, row.source) for row in rows]
 
     async def levels(
-        self, *, after: Place, limit: int, location_id: str | None, oversold: bool
+        self, *, after: Place, limit: int, product_id: str | None, location_id: str | None, oversold: bool
     ) -> list[tuple[Place, str, str, Balance]]:
         """(place, SKU, name, balance), by product and location."""
         query = (
@@ -58,6 +58,8 @@ class StockRepository:
             .order_by(_B.product_id, _B.location_id)
             .limit(limit)
         )
+        if product_id is not None:
+            query = query.where(_B.product_id == product_id)
         if location_id is not None:
             query = query.where(_B.location_id == location_id)
         if oversold:

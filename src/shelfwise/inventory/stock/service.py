@@ -207,14 +207,25 @@ class StockService:
         return Movements([movement_out(*row) for row in rows[:limit]], following)
 
     async def levels(
-        self, tenant_id: str, *, location_id: str | None, oversold: bool, limit: int, cursor: str | None
+        self,
+        tenant_id: str,
+        *,
+        location_id: str | None,
+        oversold: bool,
+        limit: int,
+        cursor: str | None,
+        product_id: str | None = None,
     ) -> StockLevels:
         """What is where, by product and location."""
-        product_id, _, place = decode_cursor(cursor).partition("\x1f")
+        after, _, place = decode_cursor(cursor).partition("\x1f")
         async with self._database.read(tenant_id) as connection:
             tenant = await require_tenant(connection, tenant_id)
             rows = await StockRepository(connection, tenant_id).levels(
-                after=(product_id, place), limit=limit + 1, location_id=location_id, oversold=oversold
+                after=(after, place),
+                limit=limit + 1,
+                product_id=product_id,
+                location_id=location_id,
+                oversold=oversold,
             )
         currency = tenant.settings.currency
         items: list[StockLevel] = [level_out(*row, currency) for row in rows[:limit]]
