@@ -42,9 +42,9 @@ def test_without_arguments_it_shows_every_noun(empty_cli):
 
 
 def test_a_misspelt_noun_is_an_error_that_suggests_the_right_one(empty_cli):
-    ended = empty_cli("tokn")
+    ended = empty_cli("doctr")
     assert ended.code == 2
-    assert "Did you mean 'token'?" in " ".join(ended.err.split())
+    assert "Did you mean 'doctor'?" in " ".join(ended.err.split())
 
 
 def test_it_says_its_version(empty_cli):

@@ -18,7 +18,13 @@ from shelfwise.sales.main import create_app as create_sales
 ACME, GLOBEX = TENANTS
 FOLDER = Path(__file__).parents[2] / "docs" / "reference" / "openapi"
 #: Ids that both tenants have.
-SHARED = {"product_id": "P-1", "supplier_id": SUPPLIER, "order_id": ORDERS[0], "import_id": "none"}
+SHARED = {
+    "product_id": "P-1",
+    "supplier_id": SUPPLIER,
+    "order_id": ORDERS[0],
+    "location_id": "main",
+    **dict.fromkeys(("import_id", "reservation_id", "transfer_id", "count_id", "movement_id"), "none"),
+}
 LINE = {"line_no": 1, "quantity": 1}
 #: A body that each route would take.
 BODIES: dict[str, dict[str, Any]] = {
@@ -49,6 +55,17 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/inventory/purchase-orders/{order_id}/submit": {},
     "POST /api/inventory/purchase-orders/{order_id}/receive": {},
     "PATCH /api/inventory/tenant": {"name": "Taken over"},
+    "POST /api/inventory/stock-movements/{movement_id}/reverse": {"reason": "taken over"},
+    "POST /api/inventory/reservations": {"product_id": "P-1", "quantity": 1},
+    "POST /api/inventory/reservations/{reservation_id}/consume": {},
+    "POST /api/inventory/locations": {"location_id": "intruder"},
+    "PATCH /api/inventory/locations/{location_id}": {"name": "Taken over"},
+    "POST /api/inventory/transfers": {
+        "to_location_id": "main", "from_location_id": "intruder", "lines": [{"product_id": "P-1", "quantity": 1}],
+    },
+    "POST /api/inventory/transfers/{transfer_id}/receive": {},
+    "POST /api/inventory/stock-counts": {"lines": [{"product_id": "P-1", "counted_quantity": 1}]},
+    "PUT /api/inventory/products/{product_id}/components": {"components": []},
     "POST /api/sales/product-refs": {
         "products": [{"product_id": "P-1", "sku": "x", "name": "Taken over", "version": 999}]
     },
@@ -70,7 +87,11 @@ FILES = {
     ),
     "POST /api/sales/orders/bulk": ("application/x-ndjson", b"{}"),
 }
-WITHOUT_BODY = {"POST /api/sales/unresolved-lines/resolve", "POST /api/inventory/purchase-orders/{order_id}/cancel"}
+WITHOUT_BODY = {
+    "POST /api/sales/unresolved-lines/resolve",
+    "POST /api/inventory/purchase-orders/{order_id}/cancel",
+    "POST /api/inventory/reservations/{reservation_id}/release",
+}
 
 
 class Operation(NamedTuple):
@@ -123,6 +144,11 @@ def figures(services: ServicePair, tenant: str) -> dict[str, bytes]:
             "products/P-1",
             "stock-levels",
             "stock-movements",
+            "locations",
+            "reservations",
+            "transfers",
+            "stock-counts",
+            "audit",
             "suppliers",
             "suppliers/S-1/items",
             "purchase-orders",

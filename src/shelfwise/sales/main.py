@@ -119,7 +119,7 @@ def compose(
         product_refs=product_refs,
         booking=booking,
         orders=OrdersService(database, product_refs, booking, clock=clock),
-        bulk=BulkOrdersService(product_refs, booking),
+        bulk=BulkOrdersService(product_refs, booking, clock=clock),
         imports=ImportService(database, product_refs, booking, clock=clock),
         analytics=AnalyticsService(database, product_refs, clock=clock),
         forecasting=forecasting,

@@ -1,10 +1,14 @@
 """When something was sold: an instant, or a local wall time read in the tenant's zone."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from shelfwise.platform.tenancy import FIRST_YEAR, LAST_YEAR, in_calendar
+
+#: Clocks differ, and so do time zones; more than that is a mistake.
+AHEAD = timedelta(days=1)
+TOO_FAR_AHEAD = "must not be more than a day in the future"
 
 
 class Moment(NamedTuple):
@@ -32,3 +36,8 @@ def read_moment(text: str, zone: ZoneInfo) -> Moment:
         return Moment(moment.replace(tzinfo=zone).astimezone(UTC), moment.date())
     instant = moment.astimezone(UTC)
     return Moment(instant, instant.astimezone(zone).date())
+
+
+def is_ahead(moment: Moment, now: datetime, pinned: date | None) -> bool:
+    """Whether a moment lies more than a day in the future: of the clock, and of a pinned business date."""
+    return moment.instant > now + AHEAD and (pinned is None or moment.business_day > pinned + AHEAD)

@@ -15,7 +15,7 @@ HEADER = b"order_id,line_no,ordered_at,product,quantity,unit_price,kind,cancels_
 
 
 def read(row: bytes):
-    reader = RowReader(read_header(HEADER), ZoneInfo("Europe/London"))
+    reader = RowReader(read_header(HEADER), ZoneInfo("Europe/London"), datetime(2300, 1, 1, tzinfo=UTC))
     return reader.read([Line(7, row)])
 
 
@@ -106,3 +106,13 @@ def test_a_line_without_end_is_dropped_and_reported_in_bounded_memory():
     lines += splitter.feed(b"y" * 25)
     lines += splitter.feed(b"\nnext\n")
     assert lines == [Line(1, b"ok"), Line(2, None), Line(3, b"next")]
+
+
+def test_a_row_dated_more_than_a_day_ahead_is_a_row_error_unless_the_business_date_is_pinned_later():
+    now = datetime(2026, 7, 1, 9, tzinfo=UTC)
+    rows = [Line(1, b"o1,1,2026-07-02T08:59:00Z,P-1,1,1"), Line(2, b"o2,1,2062-07-01,P-1,1,1")]
+    good, bad = RowReader(read_header(HEADER), ZoneInfo("UTC"), now).read(rows)
+    assert [row.order_id for row in good] == ["o1"]
+    assert [(row.line, row.reason) for row in bad] == [(2, "ordered_at: must not be more than a day in the future")]
+    pinned = RowReader(read_header(HEADER), ZoneInfo("UTC"), now, date(2062, 7, 1))
+    assert pinned.read(rows)[1] == []

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -77,7 +77,8 @@ async def test_orders_in_opposite_orders_of_products_do_not_block_each_other(sho
     assert len(await events(shop)) == 40
 
 
-async def test_a_wall_time_and_an_instant_fall_on_the_tenants_day(shop):
+async def test_a_wall_time_and_an_instant_fall_on_the_tenants_day(shop, clock):
+    clock.now = datetime(2026, 7, 1, 9, tzinfo=UTC)
     await shop.orders.post("t1", order("wall", at="2026-07-01T00:30"))
     await shop.orders.post("t1", order("instant", at="2026-06-30T23:30:00Z"))
     views = [await shop.orders.view("t1", name) for name in ("wall", "instant")]
@@ -122,12 +123,22 @@ async def test_lines_are_taken_back_from_the_orders_moment_or_day_on(shop, momen
     assert (await shop.orders.view("t1", "o1"))["status"] == "cancelled"
 
 
-async def test_an_order_dated_ahead_can_be_cancelled_now(shop):
-    await shop.orders.post("t1", order("o1", 5, at="2026-07-01T10:00:00Z"))
+async def test_an_order_dated_within_a_day_ahead_can_be_cancelled_now(shop, clock):
+    ahead = (clock.now + timedelta(hours=23)).isoformat().replace("+00:00", "Z")
+    await shop.orders.post("t1", order("o1", 5, at=ahead))
     await shop.orders.cancel("t1", "o1", Cancellation())
     view = await shop.orders.view("t1", "o1")
     assert view["status"] == "cancelled"
-    assert {line["occurred_at"] for line in view["lines"]} == {"2026-07-01T10:00:00Z"}
+    assert {line["occurred_at"] for line in view["lines"]} == {ahead}
+
+
+async def test_an_order_dated_more_than_a_day_ahead_is_refused_and_records_nothing(shop, clock):
+    mistyped = (clock.now + timedelta(days=1, minutes=1)).isoformat()
+    with pytest.raises(InvalidError, match="ordered_at: must not be more than a day in the future"):
+        await shop.orders.post("t1", order("o1", 5, at=mistyped))
+    with pytest.raises(OrderNotFoundError):
+        await shop.orders.view("t1", "o1")
+    assert await events(shop) == []
 
 
 async def test_another_tenants_order_is_not_there(shop):

@@ -1,7 +1,8 @@
 """A stream of orders, one JSON object a line, booked in batches as it arrives."""
 
 import asyncio
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, Callable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
@@ -31,9 +32,12 @@ class _Posted(NamedTuple):
 
 
 class BulkOrdersService:
-    def __init__(self, product_refs: ProductRefsService, booking: BookingService) -> None:
+    def __init__(
+        self, product_refs: ProductRefsService, booking: BookingService, *, clock: Callable[[], datetime]
+    ) -> None:
         self._product_refs = product_refs
         self._booking = booking
+        self._clock = clock
 
     async def run(self, tenant_id: str, chunks: AsyncIterable[bytes], *, history: bool = False) -> BulkAnswer:
         """Records each order or says why not; an order is taken whole or not at all.
@@ -60,7 +64,7 @@ class BulkOrdersService:
         return answer
 
     async def _batch(self, tenant: Tenant, lines: Sequence[Line], answer: BulkAnswer, *, history: bool) -> None:
-        posted, errors, repeated = await asyncio.to_thread(_read, lines, tenant)
+        posted, errors, repeated = await asyncio.to_thread(_read, lines, tenant, self._clock())
         heads = {order.head.order_id: order.head for order in posted}
         drafts = [draft for order in posted for draft in order.drafts]
 
@@ -84,7 +88,7 @@ class BulkOrdersService:
         answer["errors"] += errors[: max(0, _LISTED_ERRORS - len(answer["errors"]))]
 
 
-def _read(lines: Sequence[Line], tenant: Tenant) -> tuple[list[_Posted], list[RowError], int]:
+def _read(lines: Sequence[Line], tenant: Tenant, now: datetime) -> tuple[list[_Posted], list[RowError], int]:
     """Orders that can be booked, lines that cannot, and how many lines repeat an order of the same batch."""
     posted: dict[str, _Posted] = {}
     errors: list[RowError] = []
@@ -93,7 +97,7 @@ def _read(lines: Sequence[Line], tenant: Tenant) -> tuple[list[_Posted], list[Ro
         if line.data is not None and not line.data.strip():
             continue
         try:
-            head, drafts = _order(line, tenant)
+            head, drafts = _order(line, tenant, now)
         except ValueError as error:
             errors.append(RowError(line=line.number, reason=str(error)))
             continue
@@ -108,11 +112,11 @@ def _read(lines: Sequence[Line], tenant: Tenant) -> tuple[list[_Posted], list[Ro
     return list(posted.values()), errors, repeated
 
 
-def _order(line: Line, tenant: Tenant) -> tuple[OrderHead, list[LineDraft]]:
+def _order(line: Line, tenant: Tenant, now: datetime) -> tuple[OrderHead, list[LineDraft]]:
     if line.data is None:
         raise ValueError("the line is too long")
     try:
-        head, drafts = drafts_of(_DECODER.decode(line.data), tenant)
+        head, drafts = drafts_of(_DECODER.decode(line.data), tenant, now)
     except UnicodeDecodeError as error:
         raise ValueError("is not valid UTF-8") from error
     except msgspec.ValidationError as error:

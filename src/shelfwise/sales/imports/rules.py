@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from shelfwise.sales.identifiers import code_problem, identifier_problem, text_problem
 from shelfwise.sales.lines import Line
-from shelfwise.sales.moments import Moment, read_moment
+from shelfwise.sales.moments import TOO_FAR_AHEAD, Moment, is_ahead, read_moment
 
 REQUIRED = ("order_id", "line_no", "ordered_at", "product", "quantity", "unit_price")
 OPTIONAL = ("kind", "cancels_order_id", "cancels_line_no", "name", "location_id")
@@ -93,11 +93,15 @@ def fields_of(text: str) -> list[str]:
 class RowReader:
     """Reads the rows under a header; ``zone`` is the tenant's, for wall times without an offset.
 
+    What lies more than a day after ``now``, and after a ``pinned`` business date, is a mistake.
+
     Values repeat from line to line, so what they mean is kept while one batch is read.
     """
 
     header: Sequence[str]
     zone: ZoneInfo
+    now: datetime
+    pinned: date | None = None
     _pick: Callable[[list[str]], tuple[str, ...]] = field(init=False)
     _moments: dict[str, Moment] = field(init=False, default_factory=dict)
     _prices: dict[str, Decimal] = field(init=False, default_factory=dict)
@@ -185,9 +189,12 @@ class RowReader:
         if moment is None:
             _need(text, "ordered_at")
             try:
-                moment = self._moments[text] = read_moment(text, self.zone)
+                moment = read_moment(text, self.zone)
             except ValueError as error:
                 raise RowError(f"ordered_at: {error}") from error
+            if is_ahead(moment, self.now, self.pinned):
+                raise RowError(f"ordered_at: {TOO_FAR_AHEAD}")
+            self._moments[text] = moment
         return moment
 
     def _price(self, text: str, kind: str) -> Decimal | None:

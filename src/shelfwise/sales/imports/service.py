@@ -51,6 +51,10 @@ class ImportService:
         self._booking = booking
         self._clock = clock
 
+    def now(self) -> datetime:
+        """The instant that rows are judged by."""
+        return self._clock()
+
     async def run_file(
         self, tenant_id: str, path: Path, *, history: bool = False, progress: ImportProgress | None = None
     ) -> ImportView:
@@ -199,7 +203,7 @@ class _Running:
         if self._reader is None:
             if not lines:
                 return
-            self._reader = _reader(lines.pop(0), self._tenant)
+            self._reader = _reader(lines.pop(0), self._tenant, self._service.now())
             self._record = await self._service.begin(self._tenant, history=self._history)
         self._lines += lines
         while len(self._lines) >= _BATCH_LINES:
@@ -236,9 +240,9 @@ def head_of(record: ImportRecord) -> ImportHead:
     )
 
 
-def _reader(first: Line, tenant: Tenant) -> RowReader:
+def _reader(first: Line, tenant: Tenant, now: datetime) -> RowReader:
     try:
-        return RowReader(read_header(first.data or b""), ZoneInfo(tenant.time_zone))
+        return RowReader(read_header(first.data or b""), ZoneInfo(tenant.time_zone), now, tenant.pinned)
     except HeaderError as error:
         raise InvalidError.of("body", str(error)) from error
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -24,7 +24,7 @@ from shelfwise.sales.booking.service import (
     OrderHead,
 )
 from shelfwise.sales.identifiers import code_problem, identifier_problem, text_problem
-from shelfwise.sales.moments import Moment, read_moment
+from shelfwise.sales.moments import TOO_FAR_AHEAD, Moment, is_ahead, read_moment
 from shelfwise.sales.orders.errors import OrderExistsError, OrderNotFoundError
 from shelfwise.sales.orders.schemas import (
     Cancellation,
@@ -42,8 +42,6 @@ from shelfwise.sales.tables import IDEMPOTENCY_KEYS
 __all__ = ["NewOrder", "OrdersService", "drafts_of"]
 
 _MAX_AMOUNT = Decimal(10**12)
-#: Clocks differ, and so do time zones; more than that is a mistake.
-_AHEAD = timedelta(days=1)
 _DAY_LENGTH = len("2026-01-31")
 
 Effect = Callable[[AsyncConnection, Tenant], Awaitable[StoredAnswer]]
@@ -74,7 +72,7 @@ class OrdersService:
         """
 
         async def effect(connection: AsyncConnection, tenant: Tenant) -> StoredAnswer:
-            head, drafts = drafts_of(order, tenant)
+            head, drafts = drafts_of(order, tenant, self._clock())
             booking = await self._booking.book(connection, tenant, {head.order_id: head}, drafts, history=False)
             if booking.conflicts or booking.problems:
                 raise OrderExistsError(order.order_id)
@@ -196,7 +194,7 @@ class OrdersService:
         """When lines of an order are taken back: now, or as told, but never before the order."""
         now = self._clock()
         if text is None:
-            # An order may be dated ahead, and each row of a file has its own moment.
+            # An order may be dated a day ahead, and each row of a file has its own moment.
             sold = [line.draft.occurred_at for line in known.lines if line.draft.kind == "sale"]
             at = max(now, known.head.ordered_at, *sold)
             return Moment(at, business_day(at, tenant.time_zone))
@@ -204,13 +202,11 @@ class OrdersService:
         # A day without a time is the whole day.
         same_day = len(text) <= _DAY_LENGTH and moment.business_day == known.head.business_day
         _refuse(field, BEFORE_ORDER if moment.instant < known.head.ordered_at and not same_day else None)
-        pinned = tenant.pinned
-        ahead = moment.instant > now + _AHEAD and (pinned is None or moment.business_day > pinned + _AHEAD)
-        _refuse(field, "must not be more than a day in the future" if ahead else None)
+        _refuse(field, TOO_FAR_AHEAD if is_ahead(moment, now, tenant.pinned) else None)
         return moment
 
 
-def drafts_of(order: NewOrder, tenant: Tenant) -> tuple[OrderHead, list[LineDraft]]:
+def drafts_of(order: NewOrder, tenant: Tenant, now: datetime) -> tuple[OrderHead, list[LineDraft]]:
     """An order as it can be booked.
 
     Raises:
@@ -219,6 +215,7 @@ def drafts_of(order: NewOrder, tenant: Tenant) -> tuple[OrderHead, list[LineDraf
     _refuse("order_id", identifier_problem(order.order_id))
     _refuse("location_id", None if order.location_id is None else code_problem(order.location_id))
     moment = _read_moment(order.ordered_at, ZoneInfo(tenant.time_zone), "ordered_at")
+    _refuse("ordered_at", TOO_FAR_AHEAD if is_ahead(moment, now, tenant.pinned) else None)
     drafts: list[LineDraft] = []
     seen: set[int] = set()
     for index, line in enumerate(order.lines):
