@@ -25,6 +25,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import load
+import movements
 
 HERE = Path(__file__).parent
 ROUTES = {
@@ -42,9 +43,28 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--concurrency", type=int, nargs="*", default=[1, 16, 64])
     parser.add_argument("--products", type=int, default=100, help="how many products the requests are spread over")
+    parser.add_argument("--postgresql", help="URL of an empty PostgreSQL database, for movements per second")
+    parser.add_argument("--movements-only", action="store_true", help="measure the ledger and not the routes")
     parser.add_argument("--output", type=Path, default=HERE / "results" / "latest.json")
     arguments = parser.parse_args()
     environment = _environment()
+    results = {} if arguments.movements_only else _routes(arguments)
+    ledger = movements.measure(arguments.postgresql, arguments.concurrency, arguments.seconds, _free_ports()[0])
+    report = {
+        "environment": environment,
+        "seconds": arguments.seconds,
+        "rounds": arguments.rounds,
+        "routes": results,
+        "movements": ledger,
+    }
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps(report, indent=2) + "\n")
+    _print(results)
+    _print_movements(ledger)
+    print(f"written: {arguments.output}")
+
+
+def _routes(arguments: argparse.Namespace) -> dict[str, list[dict[str, object]]]:
     with tempfile.TemporaryDirectory(prefix="shelfwise-bench-") as folder:
         port, sales_port = _free_ports()
         ports = ["--inventory-port", str(port), "--sales-port", str(sales_port)]
@@ -55,20 +75,10 @@ def main() -> None:
         )
         try:
             services = _services(demo, port)
-            results = asyncio.run(_measure(arguments, services, _products(services)[: arguments.products]))
+            return asyncio.run(_measure(arguments, services, _products(services)[: arguments.products]))
         finally:
             demo.send_signal(signal.SIGINT)
             demo.wait(timeout=30)
-    report = {
-        "environment": environment,
-        "seconds": arguments.seconds,
-        "rounds": arguments.rounds,
-        "routes": results,
-    }
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(report, indent=2) + "\n")
-    _print(results)
-    print(f"written: {arguments.output}")
 
 
 @dataclass(frozen=True)
@@ -184,6 +194,14 @@ def _print(results: dict[str, list[dict[str, object]]]) -> None:
             cpu = row["cpu_ms_per_request"]
             spent = cpu.get("inventory", "-") if isinstance(cpu, dict) else "-"
             print(f"{name:26}{figures[0]:>11}{figures[1]:>12}{figures[2]:>10}{figures[3]:>10}{spent:>18}")
+
+
+def _print_movements(results: movements.Results) -> None:
+    print(f"{'movements on':26}{'concurrent':>11}{'movements/s':>12}{'p50 ms':>10}{'p99 ms':>10}")
+    for name, rows in results.items():
+        for row in rows:
+            figures = (row["concurrency"], row["requests_per_second"], row["p50_ms"], row["p99_ms"])
+            print(f"{name:26}{figures[0]:>11}{figures[1]:>12}{figures[2]:>10}{figures[3]:>10}  {row['statuses']}")
 
 
 if __name__ == "__main__":
