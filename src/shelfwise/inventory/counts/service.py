@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -66,13 +67,7 @@ class CountService:
             )
             if not await CountRepository(connection, tenant_id).add(count):
                 raise ConflictError(f"There is a stock count {count.count_id!r} already.")
-            posted = [
-                ledger.apply(_movement(count, line, tenant), costs[line.product_id])
-                for line in count.lines
-                if line.difference
-            ]
-            for product_id in products:
-                ledger.reopen((product_id, here), at)
+            posted = _post(ledger, count, tenant, costs)
             await ledger.save(posted, SOURCE, now)
             answer = count_out(count)
             return Outcome(answer, [Change("count", "stock_counts", count.count_id, None, answer)])
@@ -114,6 +109,16 @@ def _line(
         raise InvalidError.of(f"lines[{number}].counted_quantity", "must be a whole number from 0 to 10^9")
     expected = balance.on_hand - since.get(line.product_id, 0)
     return CountLine(number + 1, line.product_id, expected, line.counted_quantity)
+
+
+def _post(ledger: Ledger, count: StockCount, tenant: Tenant, costs: Mapping[str, Decimal | None]) -> list[Movement]:
+    """The differences, moved; each place is as it was counted from then on."""
+    posted = [
+        ledger.apply(_movement(count, line, tenant), costs[line.product_id]) for line in count.lines if line.difference
+    ]
+    for line in count.lines:
+        ledger.reopen((line.product_id, count.location_id), count.counted_at)
+    return posted
 
 
 def _movement(count: StockCount, line: CountLine, tenant: Tenant) -> Movement:

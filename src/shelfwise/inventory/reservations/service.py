@@ -28,7 +28,7 @@ from shelfwise.inventory.reservations.schemas import (
     Reservations,
     reservation_out,
 )
-from shelfwise.inventory.tenants.service import all_and_open_locations, location_kinds, require_tenant
+from shelfwise.inventory.tenants.service import Tenant, all_and_open_locations, location_kinds, require_tenant
 from shelfwise.inventory.values import check_quantity, decode_cursor, encode_cursor
 from shelfwise.platform.audit import SYSTEM, Actor, Change
 from shelfwise.platform.database import Database
@@ -95,17 +95,7 @@ class ReservationService:
         async def effect(connection: AsyncConnection, now: datetime) -> Outcome:
             tenant = await require_tenant(connection, tenant_id)
             kinds, open_kinds = await all_and_open_locations(connection, tenant_id)
-            reservation = Reservation(
-                reservation_id=f"RSV-{secrets.token_hex(8)}",
-                product_id=wanted.product_id,
-                location_id=wanted.location_id or tenant.settings.default_location_id,
-                purpose=wanted.purpose,
-                quantity=check_quantity("quantity", wanted.quantity),
-                created_at=now,
-                expires_at=expiry(wanted.purpose, wanted.expires_at, now),
-                reference=wanted.reference,
-                reason=wanted.reason,
-            )
+            reservation = _reservation(wanted, tenant, now)
             if wanted.product_id not in await product_costs(connection, tenant_id, [wanted.product_id]):
                 raise InvalidError.of("product_id", "there is no such product")
             if open_kinds.get(reservation.location_id) != "stock":
@@ -153,18 +143,7 @@ class ReservationService:
             ledger.hold((before.product_id, before.location_id), -quantity, before.purpose)
             tenant = await require_tenant(connection, tenant_id)
             costs = await product_costs(connection, tenant_id, [before.product_id])
-            movement = Movement(
-                product_id=before.product_id,
-                kind="issue",
-                from_location_id=before.location_id,
-                to_location_id=CUSTOMER if before.purpose == "order" else LOSS,
-                quantity=quantity,
-                occurred_at=now,
-                business_date=business_day(now, tenant.settings.time_zone),
-                event_id=f"{reservation_id}:{after.consumed_quantity}",
-                reference=before.reference,
-                reason=before.reason,
-            )
+            movement = _issue(before, after, now, tenant)
             await ledger.save([ledger.apply(movement, costs.get(before.product_id))], SOURCE, now)
             await repository.save([after])
             return _outcome("consume", before, after)
@@ -261,6 +240,36 @@ class ReservationService:
         ledger = Ledger(connection, tenant_id, await location_kinds(connection, tenant_id))
         await ledger.lock_places([(known.product_id, known.location_id)])
         return ledger, repository, await _require(repository, reservation_id)
+
+
+def _reservation(wanted: ReservationIn, tenant: Tenant, now: datetime) -> Reservation:
+    return Reservation(
+        reservation_id=f"RSV-{secrets.token_hex(8)}",
+        product_id=wanted.product_id,
+        location_id=wanted.location_id or tenant.settings.default_location_id,
+        purpose=wanted.purpose,
+        quantity=check_quantity("quantity", wanted.quantity),
+        created_at=now,
+        expires_at=expiry(wanted.purpose, wanted.expires_at, now),
+        reference=wanted.reference,
+        reason=wanted.reason,
+    )
+
+
+def _issue(before: Reservation, after: Reservation, now: datetime, tenant: Tenant) -> Movement:
+    """What leaves the stock when a reservation is consumed."""
+    return Movement(
+        product_id=before.product_id,
+        kind="issue",
+        from_location_id=before.location_id,
+        to_location_id=CUSTOMER if before.purpose == "order" else LOSS,
+        quantity=after.consumed_quantity - before.consumed_quantity,
+        occurred_at=now,
+        business_date=business_day(now, tenant.settings.time_zone),
+        event_id=f"{before.reservation_id}:{after.consumed_quantity}",
+        reference=before.reference,
+        reason=before.reason,
+    )
 
 
 async def _expire(repository: ReservationRepository, ledger: Ledger, due: Sequence[Reservation], now: datetime) -> None:

@@ -61,18 +61,7 @@ class TransferService:
             if not await TransferRepository(connection, tenant_id).add(transfer):
                 raise ConflictError(f"There is a transfer {transfer.transfer_id!r} already.")
             ledger = Ledger(connection, tenant_id, kinds)
-            movements = [
-                _movement(
-                    transfer,
-                    line,
-                    (transfer.from_location_id, TRANSIT),
-                    line.quantity,
-                    transfer.shipped_at,
-                    "ship",
-                    tenant,
-                )
-                for line in transfer.lines
-            ]
+            movements = _leaving(transfer, tenant)
             await ledger.lock(movements)
             for movement in movements:
                 ledger.check_available(movement.product_id, movement.from_location_id, movement.quantity)
@@ -169,6 +158,13 @@ def _quantities(receipt: TransferReceiptIn) -> dict[str, int] | None:
             raise InvalidError.of(f"lines[{number}].product_id", "stands on an earlier line: add the quantities up")
         found[line.product_id] = line.quantity
     return found
+
+
+def _leaving(transfer: Transfer, tenant: Tenant) -> list[Movement]:
+    ends = (transfer.from_location_id, TRANSIT)
+    return [
+        _movement(transfer, line, ends, line.quantity, transfer.shipped_at, "ship", tenant) for line in transfer.lines
+    ]
 
 
 def _arriving(
