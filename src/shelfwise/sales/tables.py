@@ -225,6 +225,55 @@ IN_STOCK_SHARES = sa.Table(
     sa.Column("fetched_at", Instant, nullable=False),
 )
 
+FORECAST_OVERRIDES = sa.Table(
+    "forecast_overrides",
+    METADATA,
+    _tenant(),
+    sa.Column("override_id", sa.Text, primary_key=True),
+    sa.Column("product_id", sa.Text, nullable=False),
+    sa.Column("first_day", sa.Date, nullable=False),
+    sa.Column("last_day", sa.Date, nullable=False),
+    # One of the two.
+    sa.Column("factor", sa.Float),
+    sa.Column("units_per_day", sa.Float),
+    sa.Column("reason", sa.Text, nullable=False),
+    # What was expected of each of its days without it, when it was made; forecasts themselves are pruned.
+    sa.Column("statistical", sa.LargeBinary, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("withdrawn_by", sa.Text),
+    sa.Column("withdrawn_at", Instant),
+    sa.Index("ix_forecast_overrides_product", "tenant_id", "product_id", "last_day"),
+)
+
+PROMOTIONS = sa.Table(
+    "promotions",
+    METADATA,
+    _tenant(),
+    sa.Column("promotion_id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    # At most one of the two; neither: every product.
+    sa.Column("product_id", sa.Text),
+    sa.Column("category", sa.Text),
+    sa.Column("first_day", sa.Date, nullable=False),
+    sa.Column("last_day", sa.Date, nullable=False),
+    sa.Column("strength", sa.Float, nullable=False),
+    sa.Column("price", Money),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Index("ix_promotions_last_day", "tenant_id", "last_day"),
+)
+
+CALENDAR_EVENTS = sa.Table(
+    "calendar_events",
+    METADATA,
+    _tenant(),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    # event | closed
+    sa.Column("kind", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 LEASES = leases_table(METADATA)
 
 OUTBOX = outbox_table(METADATA)
