@@ -44,9 +44,19 @@ def commands() -> dict[str, Command]:
         if not isinstance(what, typer.Typer):
             found[f"shelfwise {noun}"] = what
             continue
-        for info in what.registered_commands:
-            assert info.callback is not None
-            found[f"shelfwise {noun} {info.name or info.callback.__name__}"] = info.callback
+        found |= commands_of(f"shelfwise {noun}", what)
+    return found
+
+
+def commands_of(path: str, group: typer.Typer) -> dict[str, Command]:
+    """Every command of a group, and of the groups inside it."""
+    found: dict[str, Command] = {}
+    for info in group.registered_commands:
+        assert info.callback is not None
+        found[f"{path} {info.name or info.callback.__name__}"] = info.callback
+    for inner in group.registered_groups:
+        assert inner.typer_instance is not None
+        found |= commands_of(f"{path} {inner.name}", inner.typer_instance)
     return found
 
 

@@ -80,3 +80,46 @@ def test_a_backtest_says_how_good_forecasts_from_past_days_were(acme):
 
 def test_a_backtest_of_a_short_history_says_what_is_missing(acme):
     assert "leave no history" in acme("forecast", "backtest", "--tenant", "acme", "--origins", "20").error
+
+
+def test_an_override_is_added_shown_in_the_forecast_listed_withdrawn_and_not_scored_yet(acme):
+    first = datetime.now(UTC).date() + timedelta(days=1)
+    days = ("--first-day", str(first), "--last-day", str(first + timedelta(days=6)))
+    tenant = ("--tenant", "acme")
+    made = acme(
+        "forecast",
+        "override",
+        "add",
+        "P1",
+        *tenant,
+        *days,
+        "--factor",
+        "2",
+        "--reason",
+        "a fair",
+        "--by",
+        "ann",
+        "--json",
+    ).json()
+    assert (made["factor"], made["created_by"]) == (2.0, "ann")
+    text = acme.ok("forecast", "show", "P1", *tenant, "--days", "14")
+    assert re.search(r"^ +override +\+", text, re.MULTILINE)
+    assert "a fair" in text
+    assert re.search(
+        rf"^{made['override_id']} .* x 2 +a fair +-$", acme.ok("forecast", "override", "list", *tenant), re.MULTILINE
+    )
+    assert (
+        "Withdraw it first"
+        in acme("forecast", "override", "add", "P1", *tenant, *days, "--factor", "3", "--reason", "?").error
+    )
+    acme.ok("forecast", "override", "withdraw", made["override_id"], *tenant)
+    assert made["override_id"] not in acme.ok("forecast", "override", "list", *tenant)
+    assert made["override_id"] in acme.ok("forecast", "override", "list", *tenant, "--withdrawn")
+    assert acme("forecast", "override", "scores", *tenant, "--json").json()["items"] == []
+    assert "gain" in acme.ok("forecast", "override", "scores", *tenant)
+
+
+def test_an_override_that_cannot_be_is_one_line(acme):
+    past = ("--first-day", "2020-01-01", "--last-day", "2020-01-02")
+    ended = acme("forecast", "override", "add", "P1", "--tenant", "acme", *past, "--factor", "2", "--reason", "late")
+    assert "first_day" in ended.error

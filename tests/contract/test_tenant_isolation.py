@@ -23,7 +23,9 @@ SHARED = {
     "supplier_id": SUPPLIER,
     "order_id": ORDERS[0],
     "location_id": "main",
-    **dict.fromkeys(("import_id", "reservation_id", "transfer_id", "count_id", "movement_id"), "none"),
+    **dict.fromkeys(
+        ("import_id", "reservation_id", "transfer_id", "count_id", "movement_id", "override_id"), "none"
+    ),
 }
 LINE = {"line_no": 1, "quantity": 1}
 #: A body that each route would take.
@@ -78,6 +80,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/sales/analytics/query": {"product_ids": ["P-1"]},
     "POST /api/sales/forecasts/query": {"product_ids": ["P-1"]},
     "POST /api/sales/forecasts/refresh": {"product_ids": ["P-1"]},
+    "POST /api/sales/forecast-overrides": {
+        "product_id": "P-1", "first_day": "2026-02-01", "last_day": "2026-02-02", "factor": 2, "reason": "Taken over",
+    },
 }  # fmt: skip
 FILES = {
     "POST /api/inventory/products/import": ("text/csv", b"product_id,name\nP-1,Taken over\n"),
@@ -153,7 +158,14 @@ def figures(services: ServicePair, tenant: str) -> dict[str, bytes]:
             "suppliers/S-1/items",
             "purchase-orders",
         ),
-        "sales": ("orders/O-1", "summary?days=730", "products/top?days=730", "imports", "unresolved-lines"),
+        "sales": (
+            "orders/O-1",
+            "summary?days=730",
+            "products/top?days=730",
+            "imports",
+            "unresolved-lines",
+            "forecast-overrides",
+        ),
     }
     found = {}
     for service, parts in paths.items():

@@ -77,9 +77,9 @@ def commands_in(page: Path) -> list[list[str]]:
 def problem(words: list[str]) -> str | None:
     """Why this is no command that there is; a path may be cut short, as in ``shelfwise tenant``."""
     known = known_commands()
-    path = next((" ".join(words[:size]) for size in (2, 1) if " ".join(words[:size]) in known), None)
+    path = next((" ".join(words[:size]) for size in (3, 2, 1) if " ".join(words[:size]) in known), None)
     if path is None:
-        spoken_of = any(name.split()[0] == words[0] for name in known) and len(words) == 1
+        spoken_of = any(f"{name} ".startswith(f"{' '.join(words)} ") for name in known)
         alternatives = set(words[1].split("|")) if len(words) > 1 else set()
         family = {name.partition(" ")[2] for name in known if name.startswith(f"{words[0]} ")}
         return None if spoken_of or (alternatives and alternatives <= family) else " ".join(words)

@@ -32,6 +32,14 @@ ORDER = {
     ],
 }
 
+OVERRIDE = {
+    "product_id": "P1",
+    "first_day": "2026-03-01",
+    "last_day": "2026-03-07",
+    "factor": 1.5,
+    "reason": "a fair in town",
+}
+
 
 class FakeInventory:
     """Takes events as Inventory does: an ASGI application that remembers what it was sent."""
@@ -281,6 +289,12 @@ async def test_an_upload_that_breaks_off_is_no_error_of_ours_and_books_no_cut_ro
         ("POST", "/api/sales/analytics/query", {"product_ids": ["x"] * 1001}, 422),
         ("POST", "/api/sales/forecasts/query", {"product_ids": ["x"], "total_days": [0]}, 422),
         ("POST", "/api/sales/product-refs", {}, 403),
+        ("POST", "/api/sales/forecast-overrides", {**OVERRIDE, "product_id": "nope"}, 404),
+        ("POST", "/api/sales/forecast-overrides", {**OVERRIDE, "factor": -1}, 422),
+        ("POST", "/api/sales/forecast-overrides", {**OVERRIDE, "first_day": "soon"}, 422),
+        ("POST", "/api/sales/forecast-overrides", {**OVERRIDE, "last_day": "2026-02-28"}, 422),
+        ("GET", "/api/sales/forecast-overrides?from_day=soon", None, 422),
+        ("DELETE", "/api/sales/forecast-overrides/nope", None, 404),
     ],
 )
 async def test_bad_input_is_answered_as_what_it_is_and_writes_nothing(call, method, target, body, status):
@@ -311,6 +325,23 @@ async def test_a_forecast_without_history_is_wide_and_says_so(call):
     )
     assert [total["days"] for total in answer["items"][0]["totals"]] == [7, 90]
     assert answer["unknown"] == ["x"]
+
+
+async def test_an_override_is_made_listed_and_withdrawn_over_http(call):
+    once = {**headers(), "Idempotency-Key": "o-1"}
+    status, made = await call("POST", "/api/sales/forecast-overrides", OVERRIDE, once)
+    assert (status, made["created_by"], made["created_at"][:16]) == (201, "ann", "2026-03-01T12:00")
+    assert await call("POST", "/api/sales/forecast-overrides", OVERRIDE, once) == (201, made)
+    status, problem = await call("POST", "/api/sales/forecast-overrides", OVERRIDE)
+    assert (status, problem["type"]) == (409, "urn:shelfwise:problem:overlapping_override")
+    _, forecast = await call("GET", "/api/sales/products/P1/forecast?forecast_days=7")
+    assert forecast["predicted_demand"] == pytest.approx(1.5 * forecast["statistical_demand"], abs=0.02)
+    listed = await call("GET", "/api/sales/forecast-overrides?product_id=P1&from_day=2026-03-07")
+    assert listed == (200, {"items": [made], "next": None})
+    assert (await call("GET", "/api/sales/forecast-overrides?from_day=2026-03-08"))[1]["items"] == []
+    assert (await call("DELETE", f"/api/sales/forecast-overrides/{made['override_id']}"))[0] == 200
+    assert (await call("GET", "/api/sales/forecast-overrides"))[1]["items"] == []
+    assert (await call("GET", "/api/sales/forecast-overrides/scores"))[1] == {"items": [], "next": None}
 
 
 async def test_every_route_documents_its_problems(call):

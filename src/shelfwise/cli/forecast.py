@@ -12,13 +12,16 @@ from shelfwise.cli.console import (
     out,
     print_fields,
     print_json,
+    print_table,
     progress_bar,
     progress_stages,
     run,
 )
 from shelfwise.cli.lazy import services
+from shelfwise.cli.overrides import app as overrides
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Forecast demand.")
+app.add_typer(overrides, name="override")
 
 _SHOWN_LEVELS = (0.05, 0.5, 0.8, 0.95, 0.98)
 _SHOWN_DAYS = (1, 7, 14, 28, 60, 90, 180)
@@ -115,7 +118,7 @@ def backtest(
     out.print(f"{answer['products']} products, forecast from {', '.join(answer['origins'])}\n", markup=False)
     head = ("class", "days", "windows", "bias", "wape", "naive", "skill", "within .5", "within .95")
     rows = [_score_row(name, score) for name, scores in _groups(answer) for score in scores]
-    _print_table(head, rows)
+    print_table(head, rows)
     out.print(
         "\nbias and wape (error of the total) are shares of sales, skill is against the last week repeated; within .95 "
         "is met when .95 of totals are at most the .95 quantile."
@@ -147,14 +150,4 @@ def _print_totals(totals: Sequence[Mapping[str, Any]], levels: Sequence[float], 
         if total["days"] in shown
     ]
     out.print("\nTotal demand of the first days, its mean and quantiles:")
-    _print_table(head, rows)
-
-
-def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    for row in (head, *rows):
-        cells = [
-            cell.ljust(width) if not at else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        out.print("  ".join(cells), markup=False)
+    print_table(head, rows)

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from shelfwise.cli.demo import preparation, session
     from shelfwise.inventory.tenants import rules as tenant_rules
     from shelfwise.platform import audit, telemetry
+    from shelfwise.sales.overrides import schemas as override_bodies
 else:
 
     class _Module:
@@ -27,6 +28,7 @@ else:
     preparation = _Module("shelfwise.cli.demo.preparation")
     session = _Module("shelfwise.cli.demo.session")
     tenant_rules = _Module("shelfwise.inventory.tenants.rules")
+    override_bodies = _Module("shelfwise.sales.overrides.schemas")
     telemetry = _Module("shelfwise.platform.telemetry")
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "checks",
     "failures",
     "minting",
+    "override_bodies",
     "preparation",
     "services",
     "serving",

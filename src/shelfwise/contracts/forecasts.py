@@ -38,7 +38,9 @@ class DemandForecast(TypedDict):
 
     The first five keys are the integration document's. ``predicted_demand`` is the mean total,
     ``recommended_stock_level`` the quantile of the total at ``service_level``, ``confidence_level`` the measured
-    share of backtest windows in which demand stayed within that level (null with fewer than 20 windows).
+    share of backtest windows in which demand stayed within that level (null with fewer than 20 windows). Where a
+    planner's overrides (``override_ids``) change the days asked about, every number is with them, and
+    ``statistical_demand`` is ``predicted_demand`` without.
     """
 
     product_id: str
@@ -46,6 +48,8 @@ class DemandForecast(TypedDict):
     predicted_demand: float | None
     confidence_level: float | None
     recommended_stock_level: int | None
+    statistical_demand: NotRequired[float]
+    override_ids: NotRequired[list[str]]
     service_level: NotRequired[float]
     confidence_windows: NotRequired[int]
     expected_error: NotRequired[float | None]

@@ -29,13 +29,15 @@ from shelfwise.sales.bulk.endpoints import bulk_router
 from shelfwise.sales.bulk.service import BulkOrdersService
 from shelfwise.sales.config import SalesSettings
 from shelfwise.sales.forecasting.endpoints import forecasting_router
-from shelfwise.sales.forecasting.service import ForecastingService
+from shelfwise.sales.forecasting.service import MAX_FORECAST_DAYS, ForecastingService
 from shelfwise.sales.forecasting.tasks import ForecastRuns
 from shelfwise.sales.imports.endpoints import imports_router
 from shelfwise.sales.imports.service import ImportService
 from shelfwise.sales.orders.endpoints import orders_router
 from shelfwise.sales.orders.service import OrdersService
 from shelfwise.sales.orders.tasks import InventoryDelivery
+from shelfwise.sales.overrides.endpoints import overrides_router
+from shelfwise.sales.overrides.service import OverridesService
 from shelfwise.sales.peers import Peers
 from shelfwise.sales.product_refs.endpoints import product_refs_router
 from shelfwise.sales.product_refs.service import ProductRefsService
@@ -69,6 +71,7 @@ class Sales:
     bulk: BulkOrdersService
     imports: ImportService
     analytics: AnalyticsService
+    overrides: OverridesService
     forecasting: ForecastingService
     forecast_runs: ForecastRuns
     peers: Peers
@@ -110,7 +113,9 @@ def compose(
     product_refs.when_changed(booking.resolve_unresolved)
     stock_history = StockHistoryService()
     fetch = StockHistoryFetch(database, peers.ask_inventory, tokens, clock=clock)
-    forecasting = ForecastingService(database, product_refs, stock_history, clock=clock)
+    overrides = OverridesService(database, product_refs, longest_days=MAX_FORECAST_DAYS, clock=clock)
+    forecasting = ForecastingService(database, product_refs, stock_history, overrides, clock=clock)
+    overrides.compare_with(forecasting.expected_units)
     leases = Leases(database, LEASES, clock)
     return Sales(
         settings=settings,
@@ -122,6 +127,7 @@ def compose(
         bulk=BulkOrdersService(product_refs, booking, clock=clock),
         imports=ImportService(database, product_refs, booking, clock=clock),
         analytics=AnalyticsService(database, product_refs, clock=clock),
+        overrides=overrides,
         forecasting=forecasting,
         forecast_runs=ForecastRuns(database, product_refs, stock_history, fetch, forecasting, leases, clock=clock),
         peers=peers,
@@ -164,6 +170,7 @@ def create_app(
             bulk_router(sales.bulk),
             imports_router(sales.imports),
             analytics_router(sales.analytics),
+            overrides_router(sales.overrides),
             forecasting_router(sales.forecasting),
         ],
         health=health_router(

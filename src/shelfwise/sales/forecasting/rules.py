@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from hashlib import sha256
 from typing import NamedTuple
@@ -199,6 +199,38 @@ def pack(forecast: StoredForecast) -> bytes:
 def unpack(payload: bytes) -> StoredForecast:
     """The stored forecast of bytes that ``pack`` made."""
     return msgspec.msgpack.decode(zlib.decompress(payload), type=StoredForecast)
+
+
+def moved(arrays: ForecastArrays, factors: F, units: F, term: str) -> ForecastArrays:
+    """The forecast with each day's mean times its factor (H,), or in its place ``units`` (H,) where they are not NaN.
+
+    A day's quantiles are scaled, or shifted, with its mean. Totals of the first k days are scaled by the ratio of
+    their means for factors, and shifted by the added mean for units; they never fall with k, never below 0, and stay
+    whole where they were. What is added to the mean is the explanation's ``term``. Coverage and expected error stay
+    those that were measured.
+    """
+    fixed = ~np.isnan(units)
+    scaled = arrays.mean * np.where(fixed, 1.0, factors)
+    added = np.where(fixed, units - scaled, 0.0)
+    # A sum of days that nobody touched keeps its last bits.
+    scaled_total = np.maximum(arrays.total_mean + np.cumsum(scaled - arrays.mean), 0.0)
+    ratio = np.divide(scaled_total, arrays.total_mean, out=np.ones_like(scaled_total), where=arrays.total_mean > 0.0)
+    total = _whole_as(arrays.total, arrays.total * ratio[:, None] + np.cumsum(added)[:, None])
+    daily = _whole_as(arrays.daily, arrays.daily * np.where(fixed, 1.0, factors)[:, None] + added[:, None])
+    return replace(
+        arrays,
+        mean=scaled + added,
+        total_mean=np.maximum(scaled_total + np.cumsum(added), 0.0),
+        daily=daily,
+        total=np.maximum.accumulate(total, axis=0),
+        terms={**arrays.terms, term: scaled + added - arrays.mean},
+    )
+
+
+def _whole_as(before: F, after: F) -> F:
+    """``after``, never negative, and whole when ``before`` is."""
+    bounded = np.maximum(after, 0.0)
+    return np.rint(bounded) if np.array_equal(before, np.rint(before)) else bounded
 
 
 def stock_level(arrays: ForecastArrays, level: float, days: int) -> int:

@@ -15,8 +15,10 @@ from shelfwise.sales.forecasting.rules import (
     ForecastArrays,
     StoredForecast,
     measured_confidence,
+    moved,
     stock_level,
 )
+from shelfwise.sales.overrides.service import Override, day_changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +133,13 @@ def run_view(run: RunRecord, *, repeated: bool) -> ForecastRun:
     )
 
 
-def demand_forecast(product_id: str, stored: StoredForecast, origin: Origin, asked: Asked) -> DemandForecast:
-    """The document's forecast of one product, with what stands behind it."""
-    arrays = stored.arrays()
+def demand_forecast(
+    product_id: str, stored: StoredForecast, origin: Origin, asked: Asked, overrides: Sequence[Override] = ()
+) -> DemandForecast:
+    """The document's forecast of one product, with what stands behind it and the overrides of its days in it."""
+    statistical = stored.arrays()
+    relevant = [override for override in overrides if (override.first_day - origin.business_date).days < asked.horizon]
+    arrays = _overridden(statistical, relevant, origin.business_date)
     last = asked.forecast_days - 1
     predicted = round(float(arrays.total_mean[last]), 2)
     confidence = measured_confidence(arrays, asked.service_level, asked.forecast_days)
@@ -152,17 +158,36 @@ def demand_forecast(product_id: str, stored: StoredForecast, origin: Origin, ask
         model=stored.model,
         pattern=stored.pattern,
         history_days=stored.history_days,
-        notes=_notes(stored, origin),
+        notes=[*_notes(stored, origin), *_override_notes(relevant)],
         business_date=origin.business_date.isoformat(),
         calibration_id=stored.calibration_id,
         as_of=iso(origin.computed_at),
     )
+    if relevant:
+        answer["statistical_demand"] = round(float(statistical.total_mean[last]), 2)
+        answer["override_ids"] = [override.override_id for override in relevant]
     if origin.run_id is not None:
         answer["run_id"] = origin.run_id
     if asked.detail:
         answer["daily"] = _daily(arrays, asked.forecast_days, origin.business_date)
         answer["explanation"] = _explanation(arrays, asked.forecast_days, predicted)
     return answer
+
+
+def _overridden(arrays: ForecastArrays, overrides: Sequence[Override], first: date) -> ForecastArrays:
+    if not overrides:
+        return arrays
+    factors, units = day_changes(overrides, first, len(arrays.mean))
+    return moved(arrays, factors, units, "override")
+
+
+def _override_notes(overrides: Sequence[Override]) -> list[str]:
+    return [
+        f"Override from {each.first_day} to {each.last_day}: "
+        + (f"x {each.factor:g}" if each.factor is not None else f"{each.units_per_day:g} a day")
+        + f" ({each.reason})"
+        for each in overrides
+    ]
 
 
 def _totals(arrays: ForecastArrays, days: Collection[int]) -> list[TotalDemand]:

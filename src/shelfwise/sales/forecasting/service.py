@@ -9,6 +9,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime, timedelta
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shelfwise.contracts.forecasts import DemandForecast, ForecastAnswer, ForecastQuery, RefreshAnswer
@@ -17,6 +19,7 @@ from shelfwise.platform.database import Database
 from shelfwise.platform.problems import ConflictError, NotFoundError
 from shelfwise.sales.forecasting.repository import ForecastingRepository
 from shelfwise.sales.forecasting.rules import (
+    MAX_HORIZON,
     ProductSeries,
     StoredForecast,
     panel_of,
@@ -24,9 +27,11 @@ from shelfwise.sales.forecasting.rules import (
     stored_forecasts,
 )
 from shelfwise.sales.forecasting.schemas import Asked, Origin, demand_forecast, iso
+from shelfwise.sales.overrides.service import OverridesService
 from shelfwise.sales.product_refs.service import KnownProduct, ProductRefsService, Tenant
 from shelfwise.sales.stock_history.service import StockHistoryService
 
+MAX_FORECAST_DAYS = MAX_HORIZON
 RETENTION = timedelta(days=35)
 _CALIBRATIONS_KEPT = 32
 
@@ -56,12 +61,14 @@ class ForecastingService:
         database: Database,
         product_refs: ProductRefsService,
         stock_history: StockHistoryService,
+        overrides: OverridesService,
         *,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._product_refs = product_refs
         self._stock_history = stock_history
+        self._overrides = overrides
         self._clock = clock
         self._calibrations: OrderedDict[tuple[str, str], Calibration] = OrderedDict()
 
@@ -137,21 +144,52 @@ class ForecastingService:
         today = tenant.today(self._clock())
         async with self._database.read(tenant_id) as connection:
             known = await self._product_refs.known(connection, tenant_id, product_ids)
-            stored = await ForecastingRepository(connection, tenant_id).forecasts(today, known)
-            found = {
-                name: (Origin(today, run_id, computed_at), kept)
-                for name, (run_id, computed_at, kept) in stored.items()
-                if kept.horizon >= asked.horizon
-            }
-            missing = [known[name] for name in product_ids if name in known and name not in found]
-            if missing:
-                found |= await self._compute(connection, tenant, today, missing, asked.horizon)
+            wanted = [known[name] for name in product_ids if name in known]
+            found = await self._found(connection, tenant, today, wanted, asked.horizon)
+            overrides = await self._overrides.standing(connection, tenant_id, found, today, asked.horizon)
         items = await asyncio.to_thread(
             lambda: [
-                demand_forecast(name, found[name][1], found[name][0], asked) for name in product_ids if name in found
+                demand_forecast(name, kept, origin, asked, overrides.get(name, ()))
+                for name, (origin, kept) in found.items()
             ]
         )
         return ForecastAnswer(items=items, unknown=[name for name in product_ids if name not in known])
+
+    async def expected_units(
+        self, connection: AsyncConnection, tenant: Tenant, product_id: str, days: int
+    ) -> NDArray[np.float64]:
+        """(days,) units expected of a product on each day from the business date on, without overrides.
+
+        Raises:
+            ProductUnknownError: Sales knows no such product.
+        """
+        known = await self._product_refs.known(connection, tenant.tenant_id, [product_id])
+        if product_id not in known:
+            raise ProductUnknownError(product_id)
+        today = tenant.today(self._clock())
+        found = await self._found(connection, tenant, today, [known[product_id]], days)
+        return found[product_id][1].arrays().mean[:days]
+
+    async def _found(
+        self,
+        connection: AsyncConnection,
+        tenant: Tenant,
+        today: date,
+        products: Sequence[KnownProduct],
+        horizon: int,
+    ) -> dict[str, tuple[Origin, StoredForecast]]:
+        """The products' forecasts in their order: as stored for the day, else computed."""
+        names = [product.product_id for product in products]
+        stored = await ForecastingRepository(connection, tenant.tenant_id).forecasts(today, names)
+        found = {
+            name: (Origin(today, run_id, computed_at), kept)
+            for name, (run_id, computed_at, kept) in stored.items()
+            if kept.horizon >= horizon
+        }
+        missing = [product for product in products if product.product_id not in found]
+        if missing:
+            found |= await self._compute(connection, tenant, today, missing, horizon)
+        return {name: found[name] for name in names}
 
     async def _compute(
         self,
