@@ -124,3 +124,15 @@ def test_a_file_that_is_not_there_exits_2(ready):
 def test_a_tenant_that_is_not_set_up_is_one_line(ready, tmp_path, what):
     (tmp_path / "file.csv").write_text(HEADER if what == "sales" else PRODUCTS)
     assert "shelfwise tenant create nobody" in ready("import", what, "file.csv", "--tenant", "nobody").error
+
+
+def test_promotions_are_imported_and_bad_rows_named(cli, tmp_path):
+    cli.sales_learns(catalogue("P1", tenant="acme"))
+    (tmp_path / "promotions.csv").write_text(
+        "name,product,first_day,last_day\nspring,P1,2026-03-01,2026-03-07\nspring,nope,2026-03-01,2026-03-07\n"
+    )
+    ended = cli("import", "promotions", "promotions.csv", "--tenant", "acme", "--json")
+    assert (ended.code, ended.json()["imported"], ended.json()["errors"]) == (3, 1, 1)
+    again = cli("import", "promotions", "promotions.csv", "--tenant", "acme")
+    assert "line 3: product: Sales knows no product 'nope'" in again.err
+    assert "unchanged       1" in again.out

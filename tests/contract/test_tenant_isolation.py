@@ -1,6 +1,7 @@
 """One tenant's ids, tokens and figures are nothing to another: over both OpenAPI documents, route by route."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +25,10 @@ SHARED = {
     "order_id": ORDERS[0],
     "location_id": "main",
     **dict.fromkeys(
-        ("import_id", "reservation_id", "transfer_id", "count_id", "movement_id", "override_id"), "none"
+        (
+            "import_id", "reservation_id", "transfer_id", "count_id", "movement_id", "override_id", "promotion_id",
+        ),
+        "none",
     ),
 }
 LINE = {"line_no": 1, "quantity": 1}
@@ -80,6 +84,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/sales/analytics/query": {"product_ids": ["P-1"]},
     "POST /api/sales/forecasts/query": {"product_ids": ["P-1"]},
     "POST /api/sales/forecasts/refresh": {"product_ids": ["P-1"]},
+    "POST /api/sales/promotions": {
+        "name": "Taken over", "product_id": "P-1", "first_day": "2026-02-01", "last_day": "2026-02-02",
+    },
     "POST /api/sales/forecast-overrides": {
         "product_id": "P-1", "first_day": "2026-02-01", "last_day": "2026-02-02", "factor": 2, "reason": "Taken over",
     },
@@ -165,6 +172,7 @@ def figures(services: ServicePair, tenant: str) -> dict[str, bytes]:
             "imports",
             "unresolved-lines",
             "forecast-overrides",
+            "promotions",
         ),
     }
     found = {}
@@ -264,7 +272,14 @@ def of_acme_alone(services) -> dict[str, str]:
         answer = send(port_of(services, service), "POST", f"/api/{service}/{path}", headers, raw)
         assert answer.status == 201, answer
     imports = send(services.sales_port, "GET", "/api/sales/imports", known).json()["items"]
-    return dict.fromkeys(SHARED, "only-acme") | {"import_id": imports[0]["import_id"]}
+    found = {"import_id": imports[0]["import_id"]}
+    tomorrow = (datetime.now(UTC).date() + timedelta(days=1)).isoformat()
+    for path, key in (("forecast-overrides", "override_id"), ("promotions", "promotion_id")):
+        raw = json.dumps(BODIES[f"POST /api/sales/{path}"] | {"first_day": tomorrow, "last_day": tomorrow}).encode()
+        answer = send(services.sales_port, "POST", f"/api/sales/{path}", headers, raw)
+        assert answer.status == 201, answer
+        found[key] = answer.json()[key]
+    return dict.fromkeys(SHARED, "only-acme") | found
 
 
 @pytest.mark.parametrize("operation", [o for o in TENANT_BOUND if "{" in o.path], ids=str)

@@ -40,6 +40,8 @@ OVERRIDE = {
     "reason": "a fair in town",
 }
 
+PROMOTION = {"name": "spring", "product_id": "P1", "first_day": "2026-03-01", "last_day": "2026-03-07"}
+
 
 class FakeInventory:
     """Takes events as Inventory does: an ASGI application that remembers what it was sent."""
@@ -295,6 +297,12 @@ async def test_an_upload_that_breaks_off_is_no_error_of_ours_and_books_no_cut_ro
         ("POST", "/api/sales/forecast-overrides", {**OVERRIDE, "last_day": "2026-02-28"}, 422),
         ("GET", "/api/sales/forecast-overrides?from_day=soon", None, 422),
         ("DELETE", "/api/sales/forecast-overrides/nope", None, 404),
+        ("POST", "/api/sales/promotions", {**PROMOTION, "product_id": "nope"}, 422),
+        ("POST", "/api/sales/promotions", {**PROMOTION, "category": "c"}, 422),
+        ("POST", "/api/sales/promotions", {**PROMOTION, "strength": 1.1}, 422),
+        ("POST", "/api/sales/promotions", {**PROMOTION, "price": 0}, 422),
+        ("GET", "/api/sales/promotions?cursor=x", None, 422),
+        ("DELETE", "/api/sales/promotions/nope", None, 404),
     ],
 )
 async def test_bad_input_is_answered_as_what_it_is_and_writes_nothing(call, method, target, body, status):
@@ -342,6 +350,19 @@ async def test_an_override_is_made_listed_and_withdrawn_over_http(call):
     assert (await call("DELETE", f"/api/sales/forecast-overrides/{made['override_id']}"))[0] == 200
     assert (await call("GET", "/api/sales/forecast-overrides"))[1]["items"] == []
     assert (await call("GET", "/api/sales/forecast-overrides/scores"))[1] == {"items": [], "next": None}
+
+
+async def test_a_promotion_is_planned_once_listed_and_removed_over_http(call):
+    once = {**headers(), "Idempotency-Key": "p-1"}
+    body = {**PROMOTION, "strength": 0.5, "price": 1.99}
+    status, made = await call("POST", "/api/sales/promotions", body, once)
+    assert (status, made["strength"], made["price"], made["category"]) == (201, 0.5, 1.99, None)
+    assert await call("POST", "/api/sales/promotions", body, once) == (201, made)
+    assert await call("POST", "/api/sales/promotions", body) == (201, made)
+    assert (await call("GET", "/api/sales/promotions"))[1] == {"items": [made], "next": None}
+    assert (await call("GET", "/api/sales/promotions?from_day=2026-03-08"))[1]["items"] == []
+    assert (await call("DELETE", f"/api/sales/promotions/{made['promotion_id']}"))[0] == 200
+    assert (await call("GET", "/api/sales/promotions"))[1]["items"] == []
 
 
 async def test_every_route_documents_its_problems(call):

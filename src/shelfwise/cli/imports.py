@@ -1,4 +1,4 @@
-"""``shelfwise import``: products and sales from CSV files."""
+"""``shelfwise import``: what comes from CSV files."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +18,9 @@ from shelfwise.cli.console import (
 )
 from shelfwise.cli.lazy import services
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Import products and sales from CSV files.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Import products, sales and promotions from CSV files."
+)
 
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A CSV file in UTF-8.")]
 _SHOWN_ERRORS = 20
@@ -77,6 +79,21 @@ def sales(
                 )
                 view = await service.imports.view(tenant, view["import_id"], limit=_LISTED_ERRORS)
         return {**view, "row_errors": view["row_errors"]["items"]}
+
+    _report(run(work), as_json=as_json)
+
+
+@app.command()
+def promotions(file: File, tenant: TenantOption, as_json: AsJson = False, data_dir: DataDir = None) -> None:
+    """Keep the promotions of a CSV file, past and planned. Importing a file again changes nothing.
+
+    Columns: name, first_day, last_day (needed); product or category (neither: every product), strength from 0 to 1
+    (1 unless given), price (where one is planned). A product is named by id, SKU, barcode or alias.
+    """
+
+    async def work() -> dict[str, Any]:
+        async with services.open_sales(data_dir) as service:
+            return dict(await service.promotions.import_table(tenant, file.read_bytes()))
 
     _report(run(work), as_json=as_json)
 

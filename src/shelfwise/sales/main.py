@@ -41,6 +41,8 @@ from shelfwise.sales.overrides.service import OverridesService
 from shelfwise.sales.peers import Peers
 from shelfwise.sales.product_refs.endpoints import product_refs_router
 from shelfwise.sales.product_refs.service import ProductRefsService
+from shelfwise.sales.promotions.endpoints import promotions_router
+from shelfwise.sales.promotions.service import PromotionsService
 from shelfwise.sales.stock_history.service import StockHistoryService
 from shelfwise.sales.stock_history.tasks import StockHistoryFetch
 from shelfwise.sales.tables import LEASES, MIGRATIONS, OUTBOX
@@ -71,6 +73,7 @@ class Sales:
     bulk: BulkOrdersService
     imports: ImportService
     analytics: AnalyticsService
+    promotions: PromotionsService
     overrides: OverridesService
     forecasting: ForecastingService
     forecast_runs: ForecastRuns
@@ -114,7 +117,8 @@ def compose(
     stock_history = StockHistoryService()
     fetch = StockHistoryFetch(database, peers.ask_inventory, tokens, clock=clock)
     overrides = OverridesService(database, product_refs, longest_days=MAX_FORECAST_DAYS, clock=clock)
-    forecasting = ForecastingService(database, product_refs, stock_history, overrides, clock=clock)
+    promotions = PromotionsService(database, product_refs, clock=clock)
+    forecasting = ForecastingService(database, product_refs, stock_history, promotions, overrides, clock=clock)
     overrides.compare_with(forecasting.expected_units)
     leases = Leases(database, LEASES, clock)
     return Sales(
@@ -127,6 +131,7 @@ def compose(
         bulk=BulkOrdersService(product_refs, booking, clock=clock),
         imports=ImportService(database, product_refs, booking, clock=clock),
         analytics=AnalyticsService(database, product_refs, clock=clock),
+        promotions=promotions,
         overrides=overrides,
         forecasting=forecasting,
         forecast_runs=ForecastRuns(database, product_refs, stock_history, fetch, forecasting, leases, clock=clock),
@@ -170,6 +175,7 @@ def create_app(
             bulk_router(sales.bulk),
             imports_router(sales.imports),
             analytics_router(sales.analytics),
+            promotions_router(sales.promotions),
             overrides_router(sales.overrides),
             forecasting_router(sales.forecasting),
         ],

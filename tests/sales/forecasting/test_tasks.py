@@ -189,9 +189,9 @@ async def test_a_run_that_was_killed_goes_on_where_it_was_with_the_same_calibrat
     clock.now += timedelta(seconds=61)
     computed, original = [], tasks.computed
 
-    def counting(panel, horizon, calibration):
-        computed.extend(panel.ids)
-        return original(panel, horizon, calibration)
+    def counting(inputs, calibration):
+        computed.extend(inputs.panel.ids)
+        return original(inputs, calibration)
 
     monkeypatch.setattr(tasks, "computed", counting)
     run = await shop.forecast_runs.run("t1")

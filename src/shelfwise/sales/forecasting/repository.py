@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shelfwise.platform.bulk import append
+from shelfwise.platform.columns import MONEY_SCALE
 from shelfwise.platform.database import insert_into
-from shelfwise.sales.forecasting.rules import DayUnits, StoredForecast, pack, unpack
+from shelfwise.sales.forecasting.rules import DaySales, StoredForecast, pack, unpack
 from shelfwise.sales.tables import FORECAST_RUNS, FORECASTS, SALES_DAILY
 
 
@@ -39,15 +40,20 @@ class ForecastingRepository:
         self._connection = connection
         self._tenant_id = tenant_id
 
-    async def daily_units(self, start: date, end: date, product_ids: Collection[str] | None = None) -> list[DayUnits]:
-        """Units by product and day from ``start`` until before ``end``: of all products, or of those named."""
+    async def daily_sales(self, start: date, end: date, product_ids: Collection[str]) -> list[DaySales]:
+        """Units and revenue of the products by day and location, from ``start`` until before ``end``."""
         c = SALES_DAILY.c
-        query = sa.select(c.product_id, c.business_day, c.quantity).where(
-            c.tenant_id == self._tenant_id, c.business_day >= start, c.business_day < end
+        # As stored, in whole ten-thousandths: a Decimal for each row would cost more than the query.
+        amount = sa.type_coerce(c.revenue, sa.BigInteger)
+        query = sa.select(c.product_id, c.business_day, c.quantity, amount).where(
+            c.tenant_id == self._tenant_id,
+            c.business_day >= start,
+            c.business_day < end,
+            c.product_id.in_(product_ids),
         )
-        if product_ids is not None:
-            query = query.where(c.product_id.in_(product_ids))
-        return [DayUnits(*row) for row in await self._connection.execute(query)]
+        scale = float(MONEY_SCALE)
+        rows = await self._connection.execute(query)
+        return [DaySales(name, day, quantity, revenue / scale) for name, day, quantity, revenue in rows]
 
     async def run_of(self, business_date: date, input_hash: bytes) -> RunRecord | None:
         """The run of that day with that very input, or None."""

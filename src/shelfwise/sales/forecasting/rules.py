@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from hashlib import sha256
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from shelfwise.planning.demand import LEVELS, Forecast, Panel, TotalDemandTable
 
 F = NDArray[np.float64]
+F32 = NDArray[np.float32]
 #: What a stored forecast covers without being computed again: lead time and cover of most policies.
 STORED_HORIZON = 60
 MAX_HORIZON = 180
@@ -33,12 +34,26 @@ class ProductSeries(NamedTuple):
     listed_from: date
 
 
-class DayUnits(NamedTuple):
-    """Units of one product on one business day, over all locations."""
+class DaySales(NamedTuple):
+    """Units of one product on one business day at one location, and their revenue in the tenant's currency."""
 
     product_id: str
     business_day: date
     quantity: int
+    revenue: float
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Inputs:
+    """All that forecasts of some products are made from; the days to come are the ``horizon`` days after the panel's.
+
+    future_price, future_promo (n, H): what is planned; the price that was paid last where no other is.
+    """
+
+    panel: Panel
+    horizon: int
+    future_price: F32 | None = None
+    future_promo: F32 | None = None
 
 
 class StoredForecast(msgspec.Struct, frozen=True):
@@ -102,33 +117,84 @@ def sample_of(products: Sequence[ProductSeries], seed: int = 0) -> list[ProductS
     return [products[index] for index in np.sort(chosen)]
 
 
-def panel_of(
+@dataclass(frozen=True, eq=False, slots=True)
+class Known:
+    """What is known beside the sales of ``D`` days from the panel's first on: past days, and the days to come.
+
+    shares: in-stock share of each past day, for the products of which it is known. promo (n, D): strength of
+    promotions, and promo_price (n, D) their planned prices, NaN without one; None: there are none.
+    """
+
+    shares: Mapping[str, F32] = field(default_factory=dict)
+    promo: F32 | None = None
+    promo_price: F32 | None = None
+
+
+def inputs_of(
     products: Sequence[ProductSeries],
-    rows: Iterable[DayUnits],
+    rows: Iterable[DaySales],
     start: date,
     today: date,
-    shares: Mapping[str, NDArray[np.float32]] | None = None,
-) -> Panel:
-    """Daily units from ``start`` to yesterday; a listed day without a sale is zero.
-
-    ``shares`` holds the in-stock share of each of these days for the products of which it is known.
-    """
+    horizon: int,
+    known: Known | None = None,
+) -> Inputs:
+    """Daily units from ``start`` to yesterday, and what goes with them; a listed day without a sale is zero."""
+    known = Known() if known is None else known
     days = (today - start).days
     values = np.zeros((len(products), days), dtype=np.float32)
+    revenue = np.zeros((len(products), days))
     place = {product.product_id: index for index, product in enumerate(products)}
     for index, product in enumerate(products):
         values[index, : max(0, (product.listed_from - start).days)] = np.nan
-    for product_id, day, quantity in rows:
+    for product_id, day, quantity, amount in rows:
         index, column = place[product_id], (day - start).days
         # A day on which a product sold is a day on which it was listed.
         values[index, column] = quantity + (0.0 if np.isnan(values[index, column]) else values[index, column])
-    in_stock = None
-    if shares:
-        in_stock = np.full((len(products), days), np.nan, dtype=np.float32)
-        for product_id, known in shares.items():
-            in_stock[place[product_id]] = known
-    ids = [product.product_id for product in products]
-    return Panel(ids=ids, start=start, values=values, in_stock=in_stock, groups=_groups(products))
+        revenue[index, column] += amount
+    price = realised_price(values, revenue)
+    panel = Panel(
+        ids=[product.product_id for product in products],
+        start=start,
+        values=values,
+        in_stock=_in_stock(values, known.shares, place),
+        groups=_groups(products),
+        price=None if np.isnan(price).all() else price,
+        promo=None if known.promo is None else known.promo[:, :days],
+    )
+    return Inputs(panel, horizon, *_plans(panel, horizon, known))
+
+
+def realised_price(units: F32, revenue: F) -> F32:
+    """(n, T) revenue per unit of each day, carried forward over days without sales; NaN before the first price.
+
+    units (n, T), revenue (n, T) in currency. What was given away says nothing of the price.
+    """
+    sold = (units > 0) & (revenue > 0)
+    price = np.divide(revenue, units, out=np.full(units.shape, np.nan), where=sold)
+    last = np.maximum.accumulate(np.where(sold, np.arange(units.shape[1]), 0), axis=1)
+    return np.take_along_axis(price, last, axis=1).astype(np.float32)
+
+
+def _plans(panel: Panel, horizon: int, known: Known) -> tuple[F32 | None, F32 | None]:
+    """(n, H) prices and promotions of the days to come."""
+    promo = None if known.promo is None else known.promo[:, panel.days : panel.days + horizon]
+    if panel.price is None:
+        return None, promo
+    # A product that never sold has no price; 0 says so, since the forecaster takes only numbers.
+    price = np.repeat(np.nan_to_num(panel.price[:, -1:]), horizon, axis=1)
+    if known.promo_price is not None:
+        asked = known.promo_price[:, panel.days : panel.days + horizon]
+        price = np.where(np.isnan(asked), price, asked)
+    return price, promo
+
+
+def _in_stock(values: F32, shares: Mapping[str, F32], place: Mapping[str, int]) -> F32 | None:
+    if not shares:
+        return None
+    in_stock = np.full(values.shape, np.nan, dtype=np.float32)
+    for product_id, known in shares.items():
+        in_stock[place[product_id]] = known
+    return in_stock
 
 
 class InputDigest:
@@ -136,20 +202,32 @@ class InputDigest:
 
     def __init__(self, horizon: int, start: date, *, champion: bool = False) -> None:
         self._names = sha256(f"{_FORMAT} {horizon} {start}{' champion' * champion}".encode())
-        self._values, self._stock, self._groups = sha256(), sha256(), sha256()
+        self._parts = [sha256() for _ in range(7)]
 
-    def add(self, panel: Panel) -> None:
+    def add(self, inputs: Inputs) -> None:
         """Takes the next products of the run."""
+        panel = inputs.panel
         self._names.update("".join(f"\n{name}" for name in panel.ids).encode())
-        self._values.update(np.ascontiguousarray(panel.values).tobytes())
-        unknown = np.full(panel.values.shape, np.nan, dtype=np.float32)
-        self._stock.update(np.ascontiguousarray(unknown if panel.in_stock is None else panel.in_stock).tobytes())
-        if panel.groups is not None:
-            self._groups.update(np.ascontiguousarray(panel.groups).tobytes())
+        past, ahead = panel.values.shape, (len(panel), inputs.horizon)
+        given = (
+            panel.values,
+            _or(panel.in_stock, past, np.nan),
+            _or(panel.price, past, np.nan),
+            _or(panel.promo, past, 0.0),
+            _or(inputs.future_price, ahead, 0.0),
+            _or(inputs.future_promo, ahead, 0.0),
+        )
+        groups = np.empty(0) if panel.groups is None else panel.groups
+        for part, numbers in zip(self._parts, (*given, groups), strict=True):
+            part.update(np.ascontiguousarray(numbers).tobytes())
 
     def result(self) -> bytes:
-        parts = (self._names, self._values, self._stock, self._groups)
-        return sha256(b"".join(part.digest() for part in parts)).digest()
+        return sha256(b"".join(part.digest() for part in (self._names, *self._parts))).digest()
+
+
+def _or(given: F32 | None, shape: tuple[int, ...], absent: float) -> F32:
+    """What was given, or what says the same of every day: nothing is known."""
+    return np.full(shape, absent, dtype=np.float32) if given is None else given
 
 
 def stored_forecasts(panel: Panel, forecast: Forecast) -> list[StoredForecast]:

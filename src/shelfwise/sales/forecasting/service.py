@@ -14,21 +14,24 @@ from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shelfwise.contracts.forecasts import DemandForecast, ForecastAnswer, ForecastQuery, RefreshAnswer
-from shelfwise.planning.demand import Calibration, Panel, forecast
+from shelfwise.planning.demand import Calibration, forecast
 from shelfwise.platform.database import Database
 from shelfwise.platform.problems import ConflictError, NotFoundError
 from shelfwise.sales.forecasting.repository import ForecastingRepository
 from shelfwise.sales.forecasting.rules import (
     MAX_HORIZON,
+    Inputs,
+    Known,
     ProductSeries,
     StoredForecast,
-    panel_of,
+    inputs_of,
     panel_start,
     stored_forecasts,
 )
 from shelfwise.sales.forecasting.schemas import Asked, Origin, demand_forecast, iso
 from shelfwise.sales.overrides.service import OverridesService
 from shelfwise.sales.product_refs.service import KnownProduct, ProductRefsService, Tenant
+from shelfwise.sales.promotions.service import PromotionsService
 from shelfwise.sales.stock_history.service import StockHistoryService
 
 MAX_FORECAST_DAYS = MAX_HORIZON
@@ -61,6 +64,7 @@ class ForecastingService:
         database: Database,
         product_refs: ProductRefsService,
         stock_history: StockHistoryService,
+        promotions: PromotionsService,
         overrides: OverridesService,
         *,
         clock: Callable[[], datetime],
@@ -68,6 +72,7 @@ class ForecastingService:
         self._database = database
         self._product_refs = product_refs
         self._stock_history = stock_history
+        self._promotions = promotions
         self._overrides = overrides
         self._clock = clock
         self._calibrations: OrderedDict[tuple[str, str], Calibration] = OrderedDict()
@@ -125,19 +130,24 @@ class ForecastingService:
             repository = ForecastingRepository(connection, tenant_id)
             return await repository.prune(tenant.today(self._clock()) - RETENTION)
 
-    async def panel(
+    async def inputs(
         self,
         connection: AsyncConnection,
         tenant_id: str,
         products: Sequence[ProductSeries],
         start: date,
         today: date,
-    ) -> Panel:
-        """What is known of the products' demand on each day from ``start`` to yesterday."""
+        horizon: int,
+    ) -> Inputs:
+        """What is known of the products on each day from ``start`` to yesterday, and planned for the days to come."""
         ids = [product.product_id for product in products]
-        rows = await ForecastingRepository(connection, tenant_id).daily_units(start, today, ids)
+        rows = await ForecastingRepository(connection, tenant_id).daily_sales(start, today, ids)
         shares = await self._stock_history.shares(connection, tenant_id, ids, start, today)
-        return await asyncio.to_thread(panel_of, products, rows, start, today, shares)
+        days = (today - start).days + horizon
+        grouped = [(product.product_id, product.category) for product in products]
+        promo, price = await self._promotions.planned(connection, tenant_id, grouped, start, days) or (None, None)
+        known = Known(shares, promo, price)
+        return await asyncio.to_thread(inputs_of, products, rows, start, today, horizon, known)
 
     async def _answer(self, tenant_id: str, product_ids: Sequence[str], asked: Asked) -> ForecastAnswer:
         tenant = await self._product_refs.tenant(tenant_id)
@@ -205,8 +215,8 @@ class ForecastingService:
         calibration = None if run is None else await self._calibration(repository, tenant.tenant_id, run.run_id)
         # The run's own first day, so that a product alone gets what it gets among all.
         start = panel_start(series, today) if run is None else min(run.history_start, panel_start(series, today))
-        panel = await self.panel(connection, tenant.tenant_id, series, start, today)
-        packed = await asyncio.to_thread(computed, panel, horizon, calibration)
+        inputs = await self.inputs(connection, tenant.tenant_id, series, start, today, horizon)
+        packed = await asyncio.to_thread(computed, inputs, calibration)
         origin = Origin(today, None if run is None else run.run_id, self._clock())
         return {product.product_id: (origin, kept) for product, kept in zip(series, packed, strict=True)}
 
@@ -226,9 +236,16 @@ class ForecastingService:
             self._calibrations.popitem(last=False)
 
 
-def computed(panel: Panel, horizon: int, calibration: Calibration | None) -> list[StoredForecast]:
-    """The products' forecasts in the form that is stored; without a calibration by one of this very panel."""
-    return stored_forecasts(panel, forecast(panel, horizon, calibration=calibration))
+def computed(inputs: Inputs, calibration: Calibration | None) -> list[StoredForecast]:
+    """The products' forecasts in the form that is stored; without a calibration by one of these very products."""
+    answer = forecast(
+        inputs.panel,
+        inputs.horizon,
+        calibration=calibration,
+        future_price=inputs.future_price,
+        future_promo=inputs.future_promo,
+    )
+    return stored_forecasts(inputs.panel, answer)
 
 
 def _series(product: KnownProduct) -> ProductSeries:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import structlog
 
-from shelfwise.planning.demand import Calibration, Panel, backtest, calibrate, lightgbm
+from shelfwise.planning.demand import Calibration, backtest, calibrate, lightgbm
 from shelfwise.platform.database import Database
 from shelfwise.platform.leases import Leases
 from shelfwise.platform.problems import InvalidError
@@ -21,6 +21,7 @@ from shelfwise.sales.forecasting.repository import ForecastingRepository, RunRec
 from shelfwise.sales.forecasting.rules import (
     STORED_HORIZON,
     InputDigest,
+    Inputs,
     ProductSeries,
     panel_start,
     sample_of,
@@ -152,7 +153,8 @@ class ForecastRuns:
             if not wanted:
                 raise NothingToForecastError(tenant_id)
             start = panel_start(wanted, today)
-            panel = await self._forecasting.panel(connection, tenant_id, sample_of(wanted), start, today)
+            inputs = await self._forecasting.inputs(connection, tenant_id, sample_of(wanted), start, today, horizon)
+        panel = inputs.panel
         try:
             result = await asyncio.to_thread(backtest, panel, horizon, origins)
         except ValueError as error:
@@ -177,15 +179,15 @@ class ForecastRuns:
         digest, done = InputDigest(work.horizon, work.start, champion=work.champion), 0
         for shard in work.shards():
             await work.renew()
-            panel = await self._panel(work, shard)
-            await asyncio.to_thread(digest.add, panel)
+            inputs = await self._inputs(work, shard)
+            await asyncio.to_thread(digest.add, inputs)
             done += len(shard)
             work.progress(READING, done, len(work.products))
         return digest.result()
 
     async def _begin(self, work: _Work, digest: bytes, stock: str) -> tuple[RunRecord, Calibration]:
-        panel = await self._panel(work, sample_of(work.products))
-        calibration = await asyncio.to_thread(calibrate, panel, work.horizon, champion=work.champion)
+        inputs = await self._inputs(work, sample_of(work.products))
+        calibration = await asyncio.to_thread(calibrate, inputs.panel, work.horizon, champion=work.champion)
         await work.renew()
         run_id = f"{int(self._clock().timestamp() * 1000):012x}{secrets.token_hex(4)}"
         run = RunRecord(
@@ -211,11 +213,11 @@ class ForecastRuns:
             left = [product for product in shard if product.product_id not in done]
             if left:
                 await work.renew()
-                panel = await self._panel(work, left)
-                packed = await asyncio.to_thread(computed, panel, work.horizon, calibration)
+                inputs = await self._inputs(work, left)
+                packed = await asyncio.to_thread(computed, inputs, calibration)
                 async with self._database.write(work.tenant_id) as connection:
                     await ForecastingRepository(connection, work.tenant_id).store(
-                        work.today, run.run_id, list(zip(panel.ids, packed, strict=True)), self._clock()
+                        work.today, run.run_id, list(zip(inputs.panel.ids, packed, strict=True)), self._clock()
                     )
             count += len(shard)
             work.progress(FORECASTING, count, len(work.products))
@@ -227,9 +229,11 @@ class ForecastRuns:
         logger.info("forecast.run", run_id=run.run_id, products=run.products, stock_history=run.stock_history)
         return run_view(finished, repeated=False)
 
-    async def _panel(self, work: _Work, products: Sequence[ProductSeries]) -> Panel:
+    async def _inputs(self, work: _Work, products: Sequence[ProductSeries]) -> Inputs:
         async with self._database.read(work.tenant_id) as connection:
-            return await self._forecasting.panel(connection, work.tenant_id, products, work.start, work.today)
+            return await self._forecasting.inputs(
+                connection, work.tenant_id, products, work.start, work.today, work.horizon
+            )
 
 
 def _silent(stage: str, done: int, total: int) -> None:
