@@ -136,3 +136,12 @@ def test_promotions_are_imported_and_bad_rows_named(cli, tmp_path):
     again = cli("import", "promotions", "promotions.csv", "--tenant", "acme")
     assert "line 3: product: Sales knows no product 'nope'" in again.err
     assert "unchanged       1" in again.out
+
+
+def test_a_calendar_is_imported_and_bad_rows_named(cli, tmp_path):
+    cli.sales_learns(catalogue("P1", tenant="acme"))
+    (tmp_path / "calendar.csv").write_text("day,name,kind\n2026-12-24,Christmas Eve,\nsoon,x,\n")
+    ended = cli("import", "calendar", "calendar.csv", "--tenant", "acme")
+    assert ended.code == 3
+    assert "line 3: day: 'soon' is not a day" in ended.err
+    assert "unchanged       1" in cli("import", "calendar", "calendar.csv", "--tenant", "acme").out

@@ -87,6 +87,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/sales/promotions": {
         "name": "Taken over", "product_id": "P-1", "first_day": "2026-02-01", "last_day": "2026-02-02",
     },
+    "PUT /api/sales/calendar": {"entries": [{"day": "2026-02-01", "name": "Taken over"}]},
     "POST /api/sales/forecast-overrides": {
         "product_id": "P-1", "first_day": "2026-02-01", "last_day": "2026-02-02", "factor": 2, "reason": "Taken over",
     },
@@ -173,6 +174,7 @@ def figures(services: ServicePair, tenant: str) -> dict[str, bytes]:
             "unresolved-lines",
             "forecast-overrides",
             "promotions",
+            "calendar",
         ),
     }
     found = {}

@@ -303,6 +303,10 @@ async def test_an_upload_that_breaks_off_is_no_error_of_ours_and_books_no_cut_ro
         ("POST", "/api/sales/promotions", {**PROMOTION, "price": 0}, 422),
         ("GET", "/api/sales/promotions?cursor=x", None, 422),
         ("DELETE", "/api/sales/promotions/nope", None, 404),
+        ("PUT", "/api/sales/calendar", {"entries": [{"day": "soon", "name": "x"}]}, 422),
+        ("PUT", "/api/sales/calendar", {"entries": [{"day": "2026-03-01", "name": "x", "kind": "half"}]}, 422),
+        ("PUT", "/api/sales/calendar", {"entries": [{"day": "2026-03-01", "name": "x"}] * 2}, 422),
+        ("GET", "/api/sales/calendar?cursor=x", None, 422),
     ],
 )
 async def test_bad_input_is_answered_as_what_it_is_and_writes_nothing(call, method, target, body, status):
@@ -363,6 +367,30 @@ async def test_a_promotion_is_planned_once_listed_and_removed_over_http(call):
     assert (await call("GET", "/api/sales/promotions?from_day=2026-03-08"))[1]["items"] == []
     assert (await call("DELETE", f"/api/sales/promotions/{made['promotion_id']}"))[0] == 200
     assert (await call("GET", "/api/sales/promotions"))[1]["items"] == []
+
+
+async def test_a_calendar_is_replaced_as_a_whole_and_read_over_http(call):
+    body = {
+        "entries": [{"day": "2026-03-02", "name": "fair"}, {"day": "2026-03-01", "name": "moving", "kind": "closed"}]
+    }
+    assert await call("PUT", "/api/sales/calendar", {"entries": [{"day": "2020-01-01", "name": "old"}]}) == (
+        200,
+        {"entries": 1},
+    )
+    once = {**headers(), "Idempotency-Key": "c-1"}
+    assert await call("PUT", "/api/sales/calendar", body, once) == (200, {"entries": 2})
+    assert await call("PUT", "/api/sales/calendar", body, once) == (200, {"entries": 2})
+    items = [
+        {"day": "2026-03-01", "name": "moving", "kind": "closed"},
+        {"day": "2026-03-02", "name": "fair", "kind": "event"},
+    ]
+    _, first = await call("GET", "/api/sales/calendar?limit=1")
+    assert first["items"] == items[:1]
+    rest = await call("GET", f"/api/sales/calendar?limit=1&cursor={first['next']}")
+    assert rest == (200, {"items": items[1:], "next": None})
+    assert (await call("GET", "/api/sales/calendar?start=2026-03-02&end=2026-03-03"))[1]["items"] == items[1:]
+    _, forecast = await call("GET", "/api/sales/products/P1/forecast?forecast_days=7")
+    assert [day["mean"] > 0 for day in forecast["daily"]] == [False, *[True] * 6]
 
 
 async def test_every_route_documents_its_problems(call):

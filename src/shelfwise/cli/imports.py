@@ -98,6 +98,20 @@ def promotions(file: File, tenant: TenantOption, as_json: AsJson = False, data_d
     _report(run(work), as_json=as_json)
 
 
+@app.command()
+def calendar(file: File, tenant: TenantOption, as_json: AsJson = False, data_dir: DataDir = None) -> None:
+    """Add the days of a CSV file to the tenant's calendar, past and future. Importing a file again changes nothing.
+
+    Columns: day, name (needed); kind (event unless given; closed: nothing is sold on that day).
+    """
+
+    async def work() -> dict[str, Any]:
+        async with services.open_sales(data_dir) as service:
+            return dict(await service.calendar.import_table(tenant, file.read_bytes()))
+
+    _report(run(work), as_json=as_json)
+
+
 def _report(report: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(report)

@@ -19,7 +19,7 @@ NOUNS = {
     "serve": ("shelfwise.cli.serve", "serve", "Serve one service until SIGTERM or Ctrl-C."),
     "migrate": ("shelfwise.cli.migrate", "migrate", "Bring the databases to this version's schema."),
     "tenant": ("shelfwise.cli.tenant", "app", "Create, show and change tenants."),
-    "import": ("shelfwise.cli.imports", "app", "Import products, sales and promotions from CSV files."),
+    "import": ("shelfwise.cli.imports", "app", "Import products, sales, promotions and a calendar from CSV files."),
     "forecast": ("shelfwise.cli.forecast", "app", "Forecast demand."),
     "plan": ("shelfwise.cli.plan", "app", "Decide what to order."),
     "stock": ("shelfwise.cli.stock", "app", "Show, count, correct, move and rebuild stock."),

@@ -27,6 +27,8 @@ from shelfwise.sales.analytics.service import AnalyticsService
 from shelfwise.sales.booking.service import BookingService
 from shelfwise.sales.bulk.endpoints import bulk_router
 from shelfwise.sales.bulk.service import BulkOrdersService
+from shelfwise.sales.calendar.endpoints import calendar_router
+from shelfwise.sales.calendar.service import CalendarService
 from shelfwise.sales.config import SalesSettings
 from shelfwise.sales.forecasting.endpoints import forecasting_router
 from shelfwise.sales.forecasting.service import MAX_FORECAST_DAYS, ForecastingService
@@ -74,6 +76,7 @@ class Sales:
     imports: ImportService
     analytics: AnalyticsService
     promotions: PromotionsService
+    calendar: CalendarService
     overrides: OverridesService
     forecasting: ForecastingService
     forecast_runs: ForecastRuns
@@ -118,7 +121,10 @@ def compose(
     fetch = StockHistoryFetch(database, peers.ask_inventory, tokens, clock=clock)
     overrides = OverridesService(database, product_refs, longest_days=MAX_FORECAST_DAYS, clock=clock)
     promotions = PromotionsService(database, product_refs, clock=clock)
-    forecasting = ForecastingService(database, product_refs, stock_history, promotions, overrides, clock=clock)
+    calendar = CalendarService(database, product_refs, clock=clock)
+    forecasting = ForecastingService(
+        database, product_refs, stock_history, promotions, calendar, overrides, clock=clock
+    )
     overrides.compare_with(forecasting.expected_units)
     leases = Leases(database, LEASES, clock)
     return Sales(
@@ -132,6 +138,7 @@ def compose(
         imports=ImportService(database, product_refs, booking, clock=clock),
         analytics=AnalyticsService(database, product_refs, clock=clock),
         promotions=promotions,
+        calendar=calendar,
         overrides=overrides,
         forecasting=forecasting,
         forecast_runs=ForecastRuns(database, product_refs, stock_history, fetch, forecasting, leases, clock=clock),
@@ -176,6 +183,7 @@ def create_app(
             imports_router(sales.imports),
             analytics_router(sales.analytics),
             promotions_router(sales.promotions),
+            calendar_router(sales.calendar),
             overrides_router(sales.overrides),
             forecasting_router(sales.forecasting),
         ],

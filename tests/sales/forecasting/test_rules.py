@@ -11,6 +11,8 @@ from shelfwise.sales.forecasting.rules import ForecastArrays, InputDigest, Input
 
 DAYS = 12
 START = date(2026, 1, 1)
+#: Of five days past and three to come.
+FLAGS = np.arange(8) % 3 == 0
 
 
 @st.composite
@@ -76,6 +78,11 @@ def test_every_input_of_a_run_tells_it_apart_from_others_and_portions_do_not():
         Inputs(panel(in_stock=past), 3),
         Inputs(panel(price=past), 3, future_price=ahead),
         Inputs(panel(promo=past), 3, future_promo=ahead),
+        Inputs(panel(), 3, events={"fair": FLAGS}),
+        Inputs(panel(), 3, events={"feast": FLAGS}),
+        Inputs(panel(), 3, events={"fair": ~FLAGS}),
+        Inputs(panel(open=FLAGS[:5]), 3, closed=~FLAGS[5:]),
+        Inputs(panel(open=FLAGS[:5]), 3, closed=FLAGS[5:]),
     ]
     assert len({digest(inputs) for inputs in given}) == len(given)
     assert digest(Inputs(panel("a"), 3), Inputs(panel("b"), 3)) == digest(given[0])

@@ -203,7 +203,7 @@ async def test_a_run_that_was_killed_goes_on_where_it_was_with_the_same_calibrat
 
 
 async def test_a_lease_is_given_back_when_a_run_fails(shop, monkeypatch):
-    def broken(*_):
+    def broken(*_, **__):
         raise RuntimeError("out of order")
 
     monkeypatch.setattr(tasks, "calibrate", broken)

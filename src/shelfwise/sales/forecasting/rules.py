@@ -15,6 +15,7 @@ from shelfwise.planning.demand import LEVELS, Forecast, Panel, TotalDemandTable
 
 F = NDArray[np.float64]
 F32 = NDArray[np.float32]
+Flags = NDArray[np.bool_]
 #: What a stored forecast covers without being computed again: lead time and cover of most policies.
 STORED_HORIZON = 60
 MAX_HORIZON = 180
@@ -47,13 +48,16 @@ class DaySales(NamedTuple):
 class Inputs:
     """All that forecasts of some products are made from; the days to come are the ``horizon`` days after the panel's.
 
-    future_price, future_promo (n, H): what is planned; the price that was paid last where no other is.
+    future_price, future_promo (n, H): what is planned; the price that was paid last where no other is. events: (T + H,)
+    flags by name. closed (H,): days to come on which nothing is sold.
     """
 
     panel: Panel
     horizon: int
     future_price: F32 | None = None
     future_promo: F32 | None = None
+    events: Mapping[str, Flags] = field(default_factory=dict)
+    closed: Flags | None = None
 
 
 class StoredForecast(msgspec.Struct, frozen=True):
@@ -122,12 +126,15 @@ class Known:
     """What is known beside the sales of ``D`` days from the panel's first on: past days, and the days to come.
 
     shares: in-stock share of each past day, for the products of which it is known. promo (n, D): strength of
-    promotions, and promo_price (n, D) their planned prices, NaN without one; None: there are none.
+    promotions, and promo_price (n, D) their planned prices, NaN without one; None: there are none. events: (D,) flags
+    by name. closed (D,): days on which nothing is sold; None: not one.
     """
 
     shares: Mapping[str, F32] = field(default_factory=dict)
     promo: F32 | None = None
     promo_price: F32 | None = None
+    events: Mapping[str, Flags] = field(default_factory=dict)
+    closed: Flags | None = None
 
 
 def inputs_of(
@@ -160,8 +167,10 @@ def inputs_of(
         groups=_groups(products),
         price=None if np.isnan(price).all() else price,
         promo=None if known.promo is None else known.promo[:, :days],
+        open=None if known.closed is None else ~known.closed[:days],
     )
-    return Inputs(panel, horizon, *_plans(panel, horizon, known))
+    closed = None if known.closed is None else known.closed[days:]
+    return Inputs(panel, horizon, *_plans(panel, horizon, known), known.events, closed)
 
 
 def realised_price(units: F32, revenue: F) -> F32:
@@ -203,6 +212,8 @@ class InputDigest:
     def __init__(self, horizon: int, start: date, *, champion: bool = False) -> None:
         self._names = sha256(f"{_FORMAT} {horizon} {start}{' champion' * champion}".encode())
         self._parts = [sha256() for _ in range(7)]
+        # Every portion has the same one.
+        self._calendar = b""
 
     def add(self, inputs: Inputs) -> None:
         """Takes the next products of the run."""
@@ -220,14 +231,39 @@ class InputDigest:
         groups = np.empty(0) if panel.groups is None else panel.groups
         for part, numbers in zip(self._parts, (*given, groups), strict=True):
             part.update(np.ascontiguousarray(numbers).tobytes())
+        self._calendar = _calendar_digest(inputs)
 
     def result(self) -> bytes:
-        return sha256(b"".join(part.digest() for part in (self._names, *self._parts))).digest()
+        parts = [part.digest() for part in (self._names, *self._parts)]
+        return sha256(b"".join([*parts, self._calendar])).digest()
+
+
+def _calendar_digest(inputs: Inputs) -> bytes:
+    """Of events and closed days, past and to come; nothing of a calendar without them."""
+    panel, found = inputs.panel, sha256()
+    for name, flags in sorted(inputs.events.items()):
+        found.update(f"{name}\n".encode() + flags.tobytes())
+    if inputs.closed is not None and panel.open is not None and len(panel):
+        found.update(panel.open[0].tobytes() + inputs.closed.tobytes())
+    return found.digest()
 
 
 def _or(given: F32 | None, shape: tuple[int, ...], absent: float) -> F32:
     """What was given, or what says the same of every day: nothing is known."""
     return np.full(shape, absent, dtype=np.float32) if given is None else given
+
+
+def closed_days(stored: StoredForecast, closed: Flags) -> StoredForecast:
+    """The forecast with nothing sold on the days to come that are ``closed`` (H,)."""
+    before = stored.arrays()
+    after = moved(before, np.where(closed, 0.0, 1.0), np.full(len(closed), np.nan), "closed")
+    parts = (after.mean, after.total_mean, after.windows, after.expected_error, *after.terms.values())
+    return msgspec.structs.replace(
+        stored,
+        terms=tuple(after.terms),
+        means=np.stack(parts).astype("<f8").tobytes(),
+        quantiles=np.stack([after.daily, after.total, after.coverage]).astype("<f4").tobytes(),
+    )
 
 
 def stored_forecasts(panel: Panel, forecast: Forecast) -> list[StoredForecast]:

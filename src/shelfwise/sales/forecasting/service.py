@@ -17,6 +17,7 @@ from shelfwise.contracts.forecasts import DemandForecast, ForecastAnswer, Foreca
 from shelfwise.planning.demand import Calibration, forecast
 from shelfwise.platform.database import Database
 from shelfwise.platform.problems import ConflictError, NotFoundError
+from shelfwise.sales.calendar.service import CalendarService
 from shelfwise.sales.forecasting.repository import ForecastingRepository
 from shelfwise.sales.forecasting.rules import (
     MAX_HORIZON,
@@ -24,6 +25,7 @@ from shelfwise.sales.forecasting.rules import (
     Known,
     ProductSeries,
     StoredForecast,
+    closed_days,
     inputs_of,
     panel_start,
     stored_forecasts,
@@ -65,6 +67,7 @@ class ForecastingService:
         product_refs: ProductRefsService,
         stock_history: StockHistoryService,
         promotions: PromotionsService,
+        calendar: CalendarService,
         overrides: OverridesService,
         *,
         clock: Callable[[], datetime],
@@ -73,6 +76,7 @@ class ForecastingService:
         self._product_refs = product_refs
         self._stock_history = stock_history
         self._promotions = promotions
+        self._calendar = calendar
         self._overrides = overrides
         self._clock = clock
         self._calibrations: OrderedDict[tuple[str, str], Calibration] = OrderedDict()
@@ -146,7 +150,8 @@ class ForecastingService:
         days = (today - start).days + horizon
         grouped = [(product.product_id, product.category) for product in products]
         promo, price = await self._promotions.planned(connection, tenant_id, grouped, start, days) or (None, None)
-        known = Known(shares, promo, price)
+        calendar = await self._calendar.days(connection, tenant_id, start, days)
+        known = Known(shares, promo, price, calendar.events, calendar.closed if calendar.closed.any() else None)
         return await asyncio.to_thread(inputs_of, products, rows, start, today, horizon, known)
 
     async def _answer(self, tenant_id: str, product_ids: Sequence[str], asked: Asked) -> ForecastAnswer:
@@ -242,10 +247,14 @@ def computed(inputs: Inputs, calibration: Calibration | None) -> list[StoredFore
         inputs.panel,
         inputs.horizon,
         calibration=calibration,
+        calendar=inputs.events or None,
         future_price=inputs.future_price,
         future_promo=inputs.future_promo,
     )
-    return stored_forecasts(inputs.panel, answer)
+    found = stored_forecasts(inputs.panel, answer)
+    if inputs.closed is None or not inputs.closed.any():
+        return found
+    return [closed_days(stored, inputs.closed) for stored in found]
 
 
 def _series(product: KnownProduct) -> ProductSeries:

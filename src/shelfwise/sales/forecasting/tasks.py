@@ -187,7 +187,9 @@ class ForecastRuns:
 
     async def _begin(self, work: _Work, digest: bytes, stock: str) -> tuple[RunRecord, Calibration]:
         inputs = await self._inputs(work, sample_of(work.products))
-        calibration = await asyncio.to_thread(calibrate, inputs.panel, work.horizon, champion=work.champion)
+        calibration = await asyncio.to_thread(
+            calibrate, inputs.panel, work.horizon, calendar=inputs.events or None, champion=work.champion
+        )
         await work.renew()
         run_id = f"{int(self._clock().timestamp() * 1000):012x}{secrets.token_hex(4)}"
         run = RunRecord(
