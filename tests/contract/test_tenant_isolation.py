@@ -26,7 +26,13 @@ SHARED = {
     "location_id": "main",
     **dict.fromkeys(
         (
-            "import_id", "reservation_id", "transfer_id", "count_id", "movement_id", "override_id", "promotion_id",
+            "import_id",
+            "reservation_id",
+            "transfer_id",
+            "count_id",
+            "movement_id",
+            "override_id",
+            "promotion_id",
         ),
         "none",
     ),

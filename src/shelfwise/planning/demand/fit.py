@@ -85,7 +85,7 @@ def calibrate(
     if not champion:
         return found
     known = signals(history, fitted.rate, fitted.windows, sample.end)
-    return replace(found, champion=compete(fitted.windows, known, fitted.seen, fitted.certainty, found, random))
+    return replace(found, champion=compete(fitted.windows, known, fitted.seen, fitted.prior.certainty, found, random))
 
 
 def _measured(fitted: _Sample, levels: tuple[float, ...], weeks: int, pattern: NDArray[np.intp]) -> Mapping[str, Any]:
