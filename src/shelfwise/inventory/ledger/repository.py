@@ -84,8 +84,10 @@ class LedgerRepository:
                 .order_by(_B.product_id, _B.location_id)
                 .with_for_update()
             )
-            for row in await self._connection.execute(query):
-                found[row.product_id, row.location_id] = balance_of(row)
+            # PostgreSQL's first look does not see rows that whoever held the locks has made meanwhile; the second does.
+            for _ in range(2 if self._connection.dialect.name == "postgresql" else 1):
+                for row in await self._connection.execute(query):
+                    found[row.product_id, row.location_id] = balance_of(row)
         return found
 
     async def save_balances(self, balances: Mapping[Place, Balance]) -> None:
