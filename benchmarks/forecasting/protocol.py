@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from benchmarks.forecasting.datasets import Dataset
 from benchmarks.forecasting.metrics import LENGTHS, LEVELS, Losses, coverage, losses
 from benchmarks.forecasting.peers import Answer, Peer
-from shelfwise.planning.demand import Panel, forecast
+from shelfwise.planning.demand import Panel, calibrate, forecast
 
 F = NDArray[np.float64]
 HORIZON = 28
 #: Days before the end of the data.
 ORIGINS = (84, 56, 28)
-OURS = "shelfwise"
+OURS, OURS_ML = "shelfwise", "shelfwise[ml]"
 Say = Callable[[str], None]
 
 
@@ -44,9 +44,9 @@ def origin_of(data: Dataset, back: int, horizon: int = HORIZON) -> Origin:
 
 def ours(data: Dataset, origin: Origin, *, champion: bool = False) -> tuple[Answer, NDArray[np.str_]]:
     """Our forecast of every day that came, and each series' demand pattern."""
-    del champion
     horizon = origin.actual.shape[1]
-    answer = forecast(Panel(data.ids, data.start, origin.history.astype(np.float32)), horizon)
+    panel = Panel(data.ids, data.start, origin.history.astype(np.float32))
+    answer = forecast(panel, horizon, calibration=calibrate(panel, horizon, champion=champion))
     chosen = np.searchsorted(answer.levels, LEVELS)
     lengths = sorted({k for k in (*LENGTHS, horizon) if k <= horizon})
     totals = {k: answer.total[:, k - 1][:, chosen] for k in lengths}
@@ -62,18 +62,21 @@ class Scored:
     seconds: Mapping[str, float]
 
 
-def score(data: Dataset, peers: Mapping[str, Peer], say: Say) -> Scored:
-    """Everyone on the protocol's three origins."""
-    found: dict[str, list[Losses]] = {OURS: [], **{name: [] for name in peers}}
+def score(data: Dataset, peers: Mapping[str, Peer], say: Say, *, champion: bool) -> Scored:
+    """Everyone on the protocol's three origins; ``champion``: ours once more with LightGBM competing."""
+    entries = {OURS: False, OURS_ML: True} if champion else {OURS: False}
+    found: dict[str, list[Losses]] = {name: [] for name in (*entries, *peers)}
     seconds = dict.fromkeys(found, 0.0)
     weights = []
     for back in ORIGINS:
         origin = origin_of(data, back)
         weights.append(origin.weight)
-        begin = time.process_time()
-        answer, patterns = ours(data, origin)
-        seconds[OURS] += time.process_time() - begin
-        found[OURS].append(losses(origin.history, origin.actual, answer.mean, answer.totals, patterns))
+        for name, competes in entries.items():
+            begin = time.process_time()
+            answer, patterns = ours(data, origin, champion=competes)
+            seconds[name] += time.process_time() - begin
+            found[name].append(losses(origin.history, origin.actual, answer.mean, answer.totals, patterns))
+            say(f"{data.name}, {origin.first}, {name}")
         for name, peer in peers.items():
             begin = time.process_time()
             label = f"{data.name}, {origin.first}, {name}"
