@@ -7,6 +7,7 @@ rate of the stored upper quantiles (the peaks-over-threshold limit with shape 0:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,12 +20,16 @@ SMALLEST = float(np.finfo(np.float64).tiny)  # quantiles closer than this are eq
 
 @dataclass(frozen=True, eq=False)
 class Nodes:
-    """levels: (q,) rising. values: (n, q) quantiles. mean: (n,). whole: (n,) bool."""
+    """levels: (q,) rising. values: (n, q) quantiles. mean: (n,). whole: (n,) bool.
+
+    tail: gives the (n,) mean excesses over the last quantile, where something knows better than these quantiles alone.
+    """
 
     levels: F
     values: F
     mean: F
     whole: NDArray[np.bool_]
+    tail: Callable[[], F] | None = None
 
     def cdf(self, x: F) -> F:
         """(n,) probability of at most ``x`` units."""
@@ -84,6 +89,9 @@ class Nodes:
 
     @cached_property
     def _tail_scale(self) -> F:
+        return self.own_tail_scale() if self.tail is None else self.tail()
+
+    def own_tail_scale(self) -> F:
         """(n,) mean excess over the last quantile, from the nearest lower one with three times its tail or more.
 
         Where all stored quantiles are equal, the tail carries what the stored mean has above them.

@@ -6,6 +6,7 @@ every probability, because every one is derived from the published numbers alone
 
 from __future__ import annotations
 
+from functools import cached_property, partial
 from statistics import NormalDist
 
 import numpy as np
@@ -127,11 +128,35 @@ class TotalDemandTable:
         nodes = self._kept.get(key)
         if nodes is None:
             wanted = self._whole_days(asked)
-            nodes = Nodes(self.levels, self._values(wanted), self._mean(wanted), self.whole)
+            tail = partial(self._tail, wanted)
+            nodes = Nodes(self.levels, self._values(wanted), self._mean(wanted), self.whole, tail)
             if len(self._kept) >= KEPT:
                 self._kept.clear()
             self._kept[key] = nodes
         return nodes
+
+    @cached_property
+    def _tails(self) -> F:
+        """(n, K) mean excesses over the last level at the stored days, none smaller than at fewer days.
+
+        So what suffices at a level beyond the last stored one never falls with the days, as at the stored ones.
+        """
+        own = [
+            Nodes(self.levels, self.quantiles[:, k], self.means[:, k], self.whole).own_tail_scale()
+            for k in range(len(self.days))
+        ]
+        return np.asarray(np.maximum.accumulate(np.stack(own, axis=1), axis=1))
+
+    def _tail(self, wanted: F) -> F:
+        """(n,) mean excesses over the last level for the ``wanted`` days, as quantiles go between and beyond."""
+        lower, upper, share = self._place(wanted)
+        rows = np.arange(len(self))
+        low, high = self._tails[rows, lower], self._tails[rows, upper]
+        scale = np.where(share == 1.0, high, low + share * (high - low))
+        before, beyond = wanted < self.days[0], wanted > self.days[-1]
+        scale[before] = self._tails[before, 0] * np.sqrt(wanted[before] / self.days[0])
+        scale[beyond] = self._tails[beyond, -1] * (wanted[beyond] / int(self.days[-1])) ** self._growth(beyond)
+        return scale
 
     def _place(self, wanted: F) -> tuple[NDArray[np.intp], NDArray[np.intp], F]:
         """The stored days around the wanted ones, and how far between them those lie."""
