@@ -75,11 +75,18 @@ SUPPLIERS = sa.Table(
     _tenant(),
     sa.Column("supplier_id", sa.Text, primary_key=True),
     sa.Column("name", sa.Text, nullable=False),
-    # [[calendar days, probability], ...]
+    # Pairs of days and probability.
     sa.Column("lead_times", sa.JSON, nullable=False),
     # Monday = 0; empty: every day.
     sa.Column("order_weekdays", sa.JSON, nullable=False),
     sa.Column("min_order_value", Money),
+    sa.Column("min_order_units", sa.BigInteger),
+    # In the tenant's time zone; null: the end of the day.
+    sa.Column("cut_off", sa.Time),
+    # ISO dates.
+    sa.Column("closed_dates", sa.JSON, nullable=False, server_default="[]"),
+    # calendar | working
+    sa.Column("lead_time_unit", sa.Text, nullable=False, server_default="calendar"),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.UniqueConstraint("tenant_id", "name", name="uq_suppliers_name"),
 )

@@ -13,7 +13,6 @@ from shelfwise.inventory.purchase_orders.rules import (
     OrderLine,
     PurchaseOrder,
     cancelled,
-    expected_after,
     received,
     submitted,
 )
@@ -206,8 +205,21 @@ def test_an_order_is_open_exactly_from_submitting_to_its_last_unit_or_its_end(qu
         assert order.lines[0].outstanding == max(quantity - arrived, 0)
 
 
-def test_the_expected_day_is_the_mean_lead_time_rounded_up():
-    day = NOW.date()
-    assert (expected_after(day, ((5, 0.5), (8, 0.5))) - day).days == 7
-    assert (expected_after(day, ((7, 1.0),)) - day).days == 7
-    assert (expected_after(day, ((1, 0.1), (2, 0.2), (3, 0.7))) - day).days == 3
+async def test_an_order_after_the_cut_off_is_expected_as_one_of_the_next_order_day(call):
+    # It is nine on a Tuesday in London: the orders of Tuesday closed at half past eight, on Wednesday it is shut.
+    calendar = {"order_weekdays": [1, 2, 3], "cut_off": "08:30", "closed_dates": ["2026-03-11"]}
+    calendar |= {"lead_times": [{"days": 3, "probability": 1}], "lead_time_unit": "working"}
+    supplier = await body(call, "PATCH", "/api/inventory/suppliers/acme", calendar)
+    assert supplier["next_cut_off"] == "2026-03-12T08:30:00Z"
+    late = await body(call, "POST", ORDERS, SUBMITTED, 201)
+    assert (late["ordered_on"], late["expected_on"]) == ("2026-03-10", "2026-03-17")
+    early = await body(call, "POST", ORDERS, {**SUBMITTED, "order_id": "PO-2", "ordered_on": "2026-03-10"}, 201)
+    assert early["expected_on"] == "2026-03-16"
+    stated = {**SUBMITTED, "order_id": "PO-3", "expected_on": "2026-03-12"}
+    assert (await body(call, "POST", ORDERS, stated, 201))["expected_on"] == "2026-03-12"
+
+
+async def test_a_date_at_the_end_of_the_calendar_is_422(call):
+    answer = await call("POST", ORDERS, {**SUBMITTED, "ordered_on": "9999-12-31"})
+    assert answer.status == 422, answer.body
+    assert b"ordered_on" in answer.body

@@ -35,6 +35,13 @@ async def test_an_impossible_supplier_is_422(call):
         {"lead_times": [{"days": 366, "probability": 1}]},
         {"order_weekdays": [7]},
         {"min_order_value": -1},
+        {"cut_off": "24:00"},
+        {"cut_off": "9:00"},
+        {"closed_dates": ["2026-12-25", "2026-12-25"]},
+        {"closed_dates": ["9999-12-31"]},
+        {"lead_time_unit": "weeks"},
+        {"lead_time_unit": "working", "lead_times": [{"days": 151, "probability": 1}]},
+        {"min_order_units": 0},
         {"supplier_id": "a b"},
         {"name": ""},
     ):
@@ -52,3 +59,29 @@ async def test_an_items_terms_go_before_the_products_own(call, inventory, laptop
     _, facts = await inventory.replenishment.facts(TENANT, "PRD-123")
     assert (facts.moq, facts.pack_size, facts.supplier_id) == (24, 12, "acme")
     assert facts.lead_times == ((5, 0.5), (9, 0.5))
+
+
+async def test_a_suppliers_calendar_is_kept_and_changed(call):
+    calendar = {
+        "order_weekdays": [0, 3],
+        "cut_off": "15:30",
+        "closed_dates": ["2026-12-25", "2026-12-26"],
+        "lead_time_unit": "working",
+        "min_order_units": 48,
+    }
+    added = await call("POST", SUPPLIERS, {**ACME, **calendar})
+    assert added.status == 201, added.body
+    shown = json.loads((await call("GET", f"{SUPPLIERS}/acme")).body)
+    assert {name: shown[name] for name in calendar} == calendar
+    assert shown["next_cut_off"] == "2026-03-12T15:30:00Z"
+    changed = json.loads((await call("PATCH", f"{SUPPLIERS}/acme", {"cut_off": None, "closed_dates": []})).body)
+    assert (changed["cut_off"], changed["closed_dates"], changed["version"]) == (None, [], 2)
+    assert changed["lead_time_unit"] == "working"
+
+
+async def test_the_policy_reckons_with_working_days_as_calendar_days(call, inventory, laptop):
+    terms = {"lead_time_unit": "working", "closed_dates": ["2026-03-13"]}
+    assert (await call("POST", SUPPLIERS, {**ACME, **terms})).status == 201
+    await call("POST", f"{SUPPLIERS}/acme/items", {"product_id": "PRD-123"})
+    _, facts = await inventory.replenishment.facts(TENANT, "PRD-123")
+    assert facts.lead_times == ((8, 0.5), (14, 0.5))

@@ -1,9 +1,8 @@
 """Purchase orders: draft -> submitted -> partially received -> received | cancelled."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Literal
 
@@ -52,9 +51,8 @@ def submitted(order: PurchaseOrder, ordered_on: date, expected_on: date) -> Purc
     """
     if order.status != "draft":
         raise ConflictError(f"Only a draft can be submitted; purchase order {order.order_id!r} is {order.status}.")
-    for field, day in (("ordered_on", ordered_on), ("expected_on", expected_on)):
-        if not in_calendar(day):
-            raise InvalidError.of(field, f"must be between {FIRST_YEAR} and {LAST_YEAR}")
+    check_day("ordered_on", ordered_on)
+    check_day("expected_on", expected_on)
     if expected_on < ordered_on:
         raise InvalidError.of("expected_on", f"must not be before ordered_on, {ordered_on}")
     return replace(order, status="submitted", ordered_on=ordered_on, expected_on=expected_on, version=order.version + 1)
@@ -91,10 +89,15 @@ def cancelled(order: PurchaseOrder) -> PurchaseOrder:
     return replace(order, status="cancelled", version=order.version + 1)
 
 
-def expected_after(ordered_on: date, lead_times: Sequence[tuple[int, float]]) -> date:
-    """When a supplier is expected to deliver: after the mean of (days, probability), rounded up to a whole day."""
-    mean = sum(days * share for days, share in lead_times)
-    return ordered_on + timedelta(days=math.ceil(mean - 1e-6))
+def check_day(field: str, day: date) -> date:
+    """The day itself when it can be reckoned with.
+
+    Raises:
+        InvalidError: it cannot.
+    """
+    if not in_calendar(day):
+        raise InvalidError.of(field, f"must be between {FIRST_YEAR} and {LAST_YEAR}")
+    return day
 
 
 def lines_by_product(lines: Sequence[OrderLine]) -> dict[str, OrderLine]:

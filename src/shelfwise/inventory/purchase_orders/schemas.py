@@ -24,7 +24,8 @@ class PurchaseOrderIn(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """A draft, or with ``status`` submitted an order that is under way already.
 
     ``order_id`` left out is made up. Dates are for submitted orders: ``ordered_on`` left out is today,
-    ``expected_on`` follows from the supplier's lead times.
+    ``expected_on`` follows from the supplier's calendar and lead times, and an ``ordered_on`` is taken to be before
+    that day's cut-off.
     """
 
     supplier_id: Identifier

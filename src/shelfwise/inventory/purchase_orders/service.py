@@ -15,7 +15,7 @@ from shelfwise.inventory.purchase_orders.rules import (
     PurchaseOrder,
     Status,
     cancelled,
-    expected_after,
+    check_day,
     lines_by_product,
     received,
     submitted,
@@ -29,7 +29,7 @@ from shelfwise.inventory.purchase_orders.schemas import (
     SubmitIn,
     order_out,
 )
-from shelfwise.inventory.purchasing.service import Supplier, find_supplier
+from shelfwise.inventory.purchasing.service import Supplier, expected_delivery, find_supplier
 from shelfwise.inventory.stock.schemas import MovementIn
 from shelfwise.inventory.stock.service import StockService
 from shelfwise.inventory.tables import IDEMPOTENCY_KEYS
@@ -172,8 +172,11 @@ class PurchaseOrderService:
         return PurchaseOrders([order_out(order) for order in found[:limit]], following)
 
     def _submitted(self, order: PurchaseOrder, supplier: Supplier, tenant: Tenant, dates: SubmitIn) -> PurchaseOrder:
-        ordered_on = dates.ordered_on or tenant.today(self._clock())
-        return submitted(order, ordered_on, dates.expected_on or expected_after(ordered_on, supplier.lead_times))
+        now = self._clock()
+        if dates.ordered_on is not None:
+            check_day("ordered_on", dates.ordered_on)
+        expected_on = dates.expected_on or expected_delivery(supplier, tenant, now, dates.ordered_on)
+        return submitted(order, dates.ordered_on or tenant.today(now), expected_on)
 
     async def _once(
         self,

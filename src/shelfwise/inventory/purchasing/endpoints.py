@@ -16,6 +16,7 @@ from shelfwise.inventory.purchasing.schemas import (
     SupplierItems,
     SupplierOut,
     Suppliers,
+    cut_off_time,
 )
 from shelfwise.inventory.purchasing.service import PurchasingService
 from shelfwise.platform.apidocs import problem_responses
@@ -51,6 +52,10 @@ async def add_supplier(
         tuple((entry.days, entry.probability) for entry in data.lead_times),
         tuple(data.order_weekdays),
         data.min_order_value,
+        data.min_order_units,
+        cut_off_time(data.cut_off),
+        tuple(data.closed_dates),
+        data.lead_time_unit,
     )
     return await purchasing.add_supplier(tenant_of(request), supplier)
 
@@ -85,8 +90,11 @@ async def change_supplier(
     version = changes.pop("version", None)
     if "lead_times" in changes:
         changes["lead_times"] = tuple((entry.days, entry.probability) for entry in changes["lead_times"])
-    if "order_weekdays" in changes:
-        changes["order_weekdays"] = tuple(changes["order_weekdays"])
+    for name in ("order_weekdays", "closed_dates"):
+        if name in changes:
+            changes[name] = tuple(changes[name])
+    if "cut_off" in changes:
+        changes["cut_off"] = cut_off_time(changes["cut_off"])
     return await purchasing.change_supplier(tenant_of(request), supplier_id, changes, version)
 
 

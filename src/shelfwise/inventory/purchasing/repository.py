@@ -1,6 +1,7 @@
 """Suppliers and their items."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -126,6 +127,10 @@ def _values(supplier: Supplier) -> dict[str, Any]:
         "lead_times": [list(pair) for pair in supplier.lead_times],
         "order_weekdays": list(supplier.order_weekdays),
         "min_order_value": supplier.min_order_value,
+        "min_order_units": supplier.min_order_units,
+        "cut_off": supplier.cut_off,
+        "closed_dates": [day.isoformat() for day in supplier.closed_dates],
+        "lead_time_unit": supplier.lead_time_unit,
     }
 
 
@@ -136,5 +141,9 @@ def _supplier(row: sa.RowMapping) -> tuple[Supplier, int]:
         tuple((int(days), float(share)) for days, share in row["lead_times"]),
         tuple(row["order_weekdays"]),
         row["min_order_value"],
+        row["min_order_units"],
+        row["cut_off"],
+        tuple(map(date.fromisoformat, row["closed_dates"])),
+        row["lead_time_unit"],
     )
     return supplier, row["version"]

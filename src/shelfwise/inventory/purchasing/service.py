@@ -2,13 +2,25 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shelfwise.inventory.purchasing.repository import PurchasingRepository
-from shelfwise.inventory.purchasing.rules import Supplier, SupplierItem, check_supplier, slug
+from shelfwise.inventory.purchasing.rules import (
+    LeadTimes,
+    LeadTimeUnit,
+    Supplier,
+    SupplierItem,
+    calendar_days,
+    check_supplier,
+    expected_on,
+    next_cut_off,
+    order_day,
+    slug,
+)
 from shelfwise.inventory.purchasing.schemas import (
     SupplierItemOut,
     SupplierItems,
@@ -17,7 +29,7 @@ from shelfwise.inventory.purchasing.schemas import (
     item_out,
     supplier_out,
 )
-from shelfwise.inventory.tenants.service import require_tenant
+from shelfwise.inventory.tenants.service import Tenant, require_tenant
 from shelfwise.inventory.values import check_amount, decode_cursor, encode_cursor
 from shelfwise.platform.database import Database
 from shelfwise.platform.problems import ConflictError, InvalidError, NotFoundError
@@ -26,6 +38,8 @@ __all__ = [
     "PurchasingService",
     "Supplier",
     "SupplierItem",
+    "calendar_lead_times",
+    "expected_delivery",
     "find_supplier",
     "put_items",
     "resolve_suppliers",
@@ -42,6 +56,27 @@ async def find_supplier(connection: AsyncConnection, tenant_id: str, supplier_id
     """The supplier, inside another feature's transaction."""
     found = await PurchasingRepository(connection, tenant_id).supplier(supplier_id)
     return None if found is None else found[0]
+
+
+def calendar_lead_times(
+    lead_times: LeadTimes, unit: LeadTimeUnit, closed_dates: Sequence[date], start: date
+) -> LeadTimes:
+    """(calendar days, probability) of lead times in days of a unit, counted from a start."""
+    return tuple((calendar_days(days, unit, closed_dates, start), share) for days, share in lead_times)
+
+
+def expected_delivery(supplier: Supplier, tenant: Tenant, now: datetime, ordered_on: date | None) -> date:
+    """When an order placed now, or earlier on a day before its cut-off, is expected."""
+    if ordered_on is not None:
+        return expected_on(supplier, order_day(supplier, ordered_on))
+    taken_on, _ = next_cut_off(supplier, _wall_clock(tenant, now), tenant.settings.time_zone)
+    return expected_on(supplier, taken_on)
+
+
+def _wall_clock(tenant: Tenant, now: datetime) -> datetime:
+    """The present time of day on the tenant's business date, which may be pinned."""
+    local = now.astimezone(ZoneInfo(tenant.settings.time_zone))
+    return datetime.combine(tenant.today(now), local.timetz())
 
 
 async def supplier_exists(connection: AsyncConnection, tenant_id: str, supplier_id: str) -> bool:
@@ -87,7 +122,7 @@ class PurchasingService:
             tenant = await require_tenant(connection, tenant_id)
             if not await PurchasingRepository(connection, tenant_id).add_supplier(supplier):
                 raise ConflictError("A supplier with this supplier_id or this name exists.")
-        return supplier_out(supplier, 1, tenant.settings.currency)
+        return self._out(tenant, supplier, 1)
 
     async def suppliers(self, tenant_id: str, limit: int, cursor: str | None) -> Suppliers:
         async with self._database.read(tenant_id) as connection:
@@ -97,7 +132,7 @@ class PurchasingService:
             )
         page = rows[:limit]
         following = encode_cursor(page[-1][0].supplier_id) if len(rows) > limit else None
-        return Suppliers([supplier_out(*row, tenant.settings.currency) for row in page], following)
+        return Suppliers([self._out(tenant, *row) for row in page], following)
 
     async def supplier(self, tenant_id: str, supplier_id: str) -> SupplierOut:
         async with self._database.read(tenant_id) as connection:
@@ -105,7 +140,7 @@ class PurchasingService:
             found = await PurchasingRepository(connection, tenant_id).supplier(supplier_id)
         if found is None:
             raise NotFoundError(f"There is no supplier {supplier_id!r}.")
-        return supplier_out(*found, tenant.settings.currency)
+        return self._out(tenant, *found)
 
     async def change_supplier(
         self, tenant_id: str, supplier_id: str, changes: Mapping[str, Any], version: int | None
@@ -123,11 +158,11 @@ class PurchasingService:
             supplier = check_supplier(dataclasses.replace(known, **changes))
             check_amount("min_order_value", supplier.min_order_value)
             if supplier == known:
-                return supplier_out(known, current, tenant.settings.currency)
+                return self._out(tenant, known, current)
             if await repository.name_taken(supplier.name, supplier_id):
                 raise ConflictError("Another supplier has this name.")
             await repository.change_supplier(supplier, current + 1)
-        return supplier_out(supplier, current + 1, tenant.settings.currency)
+        return self._out(tenant, supplier, current + 1)
 
     async def put_item(self, tenant_id: str, item: SupplierItem) -> SupplierItemOut:
         """Sets what a supplier asks for a product; it becomes the product's supplier where there was none."""
@@ -152,3 +187,8 @@ class PurchasingService:
             rows = await repository.items(supplier_id, after=decode_cursor(cursor), limit=limit + 1)
         following = encode_cursor(rows[limit - 1].product_id) if len(rows) > limit else None
         return SupplierItems([item_out(item) for item in rows[:limit]], following)
+
+    def _out(self, tenant: Tenant, supplier: Supplier, version: int) -> SupplierOut:
+        now = _wall_clock(tenant, self._clock())
+        _, cut_off = next_cut_off(supplier, now, tenant.settings.time_zone)
+        return supplier_out(supplier, version, tenant.settings.currency, cut_off)

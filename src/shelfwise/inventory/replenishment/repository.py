@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shelfwise.inventory.purchase_orders.service import OPEN
+from shelfwise.inventory.purchasing.service import calendar_lead_times
 from shelfwise.inventory.replenishment.rules import Facts
 from shelfwise.inventory.tables import (
     LOCATIONS,
@@ -117,6 +118,8 @@ def _facts_of(stock: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
         sa.select(
             PRODUCTS,
             SUPPLIERS.c.lead_times,
+            SUPPLIERS.c.lead_time_unit,
+            SUPPLIERS.c.closed_dates,
             SUPPLIER_ITEMS.c.unit_cost.label("item_cost"),
             SUPPLIER_ITEMS.c.moq.label("item_moq"),
             SUPPLIER_ITEMS.c.pack_size.label("item_pack_size"),
@@ -210,7 +213,7 @@ class ReplenishmentRepository:
         self._tenant_id = tenant_id
 
     async def facts(
-        self, tenant: Tenant, *, product_id: str | None = None, after: str = "", limit: int = 1
+        self, tenant: Tenant, today: date, *, product_id: str | None = None, after: str = "", limit: int = 1
     ) -> list[Facts]:
         """One product's facts whatever its status, or those of replenished products after an id, by id."""
         if product_id is not None:
@@ -219,7 +222,7 @@ class ReplenishmentRepository:
             found = await self._execute(_FACTS_AFTER, after=after, limit=limit)
         rows = found.mappings().all()
         receipts = await self._receipts([row["product_id"] for row in rows])
-        return [_facts(row, tenant, receipts.get(row["product_id"], ())) for row in rows]
+        return [_facts(row, tenant, today, receipts.get(row["product_id"], ())) for row in rows]
 
     async def count(self) -> int:
         """How many products are replenished."""
@@ -294,9 +297,8 @@ class ReplenishmentRepository:
         return await self._connection.execute(query, {"tenant": self._tenant_id, **values})
 
 
-def _facts(row: sa.RowMapping, tenant: Tenant, receipts: tuple[tuple[date, int], ...]) -> Facts:
+def _facts(row: sa.RowMapping, tenant: Tenant, today: date, receipts: tuple[tuple[date, int], ...]) -> Facts:
     settings = tenant.settings
-    lead_times: Any = row["lead_times"] or [[settings.default_lead_time_days, 1.0]]
     item_cost = row["item_cost"]
     return Facts(
         product_id=row["product_id"],
@@ -306,7 +308,7 @@ def _facts(row: sa.RowMapping, tenant: Tenant, receipts: tuple[tuple[date, int],
         available=row["available"],
         on_hand=row["on_hand"],
         receipts=receipts,
-        lead_times=tuple((int(days), float(share)) for days, share in lead_times),
+        lead_times=_lead_times(row, today) or ((settings.default_lead_time_days, 1.0),),
         review_period_days=_first(row["review_period_days"], settings.review_period_days),
         cover_days=_first(row["cover_days"], settings.cover_days),
         service_level=row["service_level"] or settings.service_level,
@@ -317,6 +319,15 @@ def _facts(row: sa.RowMapping, tenant: Tenant, receipts: tuple[tuple[date, int],
         price=row["price"],
         supplier_id=row["supplier_id"],
     )
+
+
+def _lead_times(row: sa.RowMapping, today: date) -> tuple[tuple[int, float], ...]:
+    """(calendar days from today, probability) as the product's supplier states them; none without a supplier."""
+    if row["lead_times"] is None:
+        return ()
+    stated = tuple((int(days), float(share)) for days, share in row["lead_times"])
+    closed = tuple(map(date.fromisoformat, row["closed_dates"]))
+    return calendar_lead_times(stated, row["lead_time_unit"], closed, today)
 
 
 def _first(value: int | None, fallback: int) -> int:

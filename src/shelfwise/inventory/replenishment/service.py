@@ -57,7 +57,9 @@ class ReplenishmentService:
         """
         async with self._database.read(tenant_id) as connection:
             tenant = await require_tenant(connection, tenant_id)
-            found = await ReplenishmentRepository(connection, tenant_id).facts(tenant, product_id=product_id)
+            found = await ReplenishmentRepository(connection, tenant_id).facts(
+                tenant, tenant.today(self._clock()), product_id=product_id
+            )
         if not found:
             raise NotFoundError(f"There is no product {product_id!r}.")
         return tenant, found[0]
@@ -115,7 +117,7 @@ class ReplenishmentService:
         while True:
             async with self._database.read(tenant_id) as connection:
                 facts = await ReplenishmentRepository(connection, tenant_id).facts(
-                    tenant, after=after, limit=BATCH_PRODUCTS
+                    tenant, today, after=after, limit=BATCH_PRODUCTS
                 )
             if not facts:
                 break
@@ -163,7 +165,7 @@ class ReplenishmentService:
             rows, total = await repository.low_stock(MAX_ALERTS)
             if rows or await repository.any_stored():
                 return [_low(row, tenant.settings.currency) for row in rows], total
-            facts = await repository.facts(tenant, limit=BATCH_PRODUCTS)
+            facts = await repository.facts(tenant, tenant.today(self._clock()), limit=BATCH_PRODUCTS)
         if not facts:
             return [], 0
         now = self._clock()
