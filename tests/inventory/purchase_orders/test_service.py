@@ -1,6 +1,7 @@
 """Purchase orders over HTTP: draft to receipt, with the ledger moving in the same transaction."""
 
 import asyncio
+import itertools
 import json
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fixtures.inventory import NOW, TENANT
+from shelfwise.inventory.catalogue.rules import Product
 from shelfwise.inventory.purchase_orders.rules import (
     OPEN,
     OrderLine,
@@ -223,3 +225,46 @@ async def test_a_date_at_the_end_of_the_calendar_is_422(call):
     answer = await call("POST", ORDERS, {**SUBMITTED, "ordered_on": "9999-12-31"})
     assert answer.status == 422, answer.body
     assert b"ordered_on" in answer.body
+
+
+async def test_a_draft_gets_other_lines_unless_it_was_changed_meanwhile(call, inventory):
+    await inventory.catalogue.create(TENANT, Product("PRD-9", "MOU-001", "Mouse"))
+    await body(call, "POST", ORDERS, ORDER, 201)
+    change = {"lines": [{"product_id": "PRD-9", "quantity": 3}, {**LINE, "quantity": 100}], "version": 1}
+    edited = await body(call, "PATCH", f"{ORDERS}/PO-1", change)
+    assert [(line["line_no"], line["product_id"], line["quantity"]) for line in edited["lines"]] == [
+        (1, "PRD-9", 3),
+        (2, "PRD-123", 100),
+    ]
+    assert edited["version"] == 2
+    await body(call, "PATCH", f"{ORDERS}/PO-1", change, 409)
+    assert await body(call, "GET", f"{ORDERS}/PO-1") == edited
+    fewer = await body(call, "PATCH", f"{ORDERS}/PO-1", {"lines": [LINE], "version": 2})
+    assert ([line["product_id"] for line in fewer["lines"]], fewer["version"]) == (["PRD-123"], 3)
+    assert await body(call, "PATCH", f"{ORDERS}/PO-1", {"lines": [LINE]}) == fewer
+    await body(call, "PATCH", f"{ORDERS}/PO-1", {"lines": [LINE, LINE]}, 422)
+    await body(call, "POST", f"{ORDERS}/PO-1/submit", {})
+    await body(call, "PATCH", f"{ORDERS}/PO-1", {"lines": [LINE]}, 409)
+
+
+async def test_cancelling_a_partly_received_order_keeps_what_came_and_expects_no_more(call, inventory):
+    await body(call, "POST", ORDERS, SUBMITTED, 201)
+    await body(call, "POST", f"{ORDERS}/PO-1/receive", {"lines": [{"product_id": "PRD-123", "quantity": 80}]})
+    ended = await body(call, "POST", f"{ORDERS}/PO-1/cancel")
+    assert (ended["status"], ended["lines"][0]["received_quantity"]) == ("cancelled", 80)
+    assert (await stock(call), await on_order(inventory)) == (80, 0)
+
+
+async def test_every_change_of_an_order_is_in_the_audit_log_once(call):
+    await body(call, "POST", ORDERS, ORDER, 201)
+    await body(call, "PATCH", f"{ORDERS}/PO-1", {"lines": [{**LINE, "quantity": 90}]})
+    await body(call, "POST", f"{ORDERS}/PO-1/submit", {})
+    for _ in range(2):
+        part = {"lines": [{"product_id": "PRD-123", "quantity": 80}]}
+        await body(call, "POST", f"{ORDERS}/PO-1/receive", part, headers={"Idempotency-Key": "once"})
+    last = await body(call, "POST", f"{ORDERS}/PO-1/cancel")
+    found = (await body(call, "GET", "/api/inventory/audit?object_type=purchase_orders"))["items"]
+    log = sorted(found, key=lambda entry: entry["after"]["version"])
+    assert [entry["action"] for entry in log] == ["create", "edit", "submit", "receive", "cancel"]
+    assert (log[0]["before"], log[-1]["after"]) == (None, last)
+    assert all(later["before"] == earlier["after"] for earlier, later in itertools.pairwise(log))

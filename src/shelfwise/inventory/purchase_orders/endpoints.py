@@ -2,12 +2,14 @@
 
 from typing import Annotated, Any
 
-from litestar import Request, Response, get, post
+from litestar import Request, Response, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
+from shelfwise.inventory.effects import actor_of
 from shelfwise.inventory.purchase_orders.rules import Status
 from shelfwise.inventory.purchase_orders.schemas import (
+    DraftChange,
     PurchaseOrderIn,
     PurchaseOrderOut,
     PurchaseOrders,
@@ -52,12 +54,26 @@ async def create_order(
     request: AnyRequest, purchase_orders: Service, data: JSONBody[PurchaseOrderIn]
 ) -> Response[PurchaseOrderOut]:
     identity = await identity_of(request, f"POST {ROOT}")
-    return stored_response(await purchase_orders.create(tenant_of(request), data, identity))
+    return stored_response(await purchase_orders.create(tenant_of(request), data, identity, actor_of(request)))
 
 
 @get(ONE, opt=READ, responses=problem_responses(404, 422), tags=TAGS, summary="One purchase order")
 async def show_order(request: AnyRequest, purchase_orders: Service, order_id: FromPath[str]) -> PurchaseOrderOut:
     return await purchase_orders.order(tenant_of(request), order_id)
+
+
+@patch(
+    ONE,
+    opt=ONCE,
+    responses=problem_responses(404, 409, 413, 415, 422),
+    tags=TAGS,
+    summary="Give a draft other lines",
+)
+async def edit_order(
+    request: AnyRequest, purchase_orders: Service, order_id: FromPath[str], data: JSONBody[DraftChange]
+) -> Response[PurchaseOrderOut]:
+    identity = await identity_of(request, f"PATCH {ONE}")
+    return stored_response(await purchase_orders.edit(tenant_of(request), order_id, data, identity, actor_of(request)))
 
 
 @post(
@@ -72,7 +88,9 @@ async def submit_order(
     request: AnyRequest, purchase_orders: Service, order_id: FromPath[str], data: JSONBody[SubmitIn]
 ) -> Response[PurchaseOrderOut]:
     identity = await identity_of(request, f"POST {ONE}/submit")
-    return stored_response(await purchase_orders.submit(tenant_of(request), order_id, data, identity))
+    return stored_response(
+        await purchase_orders.submit(tenant_of(request), order_id, data, identity, actor_of(request))
+    )
 
 
 @post(
@@ -87,7 +105,9 @@ async def receive_order(
     request: AnyRequest, purchase_orders: Service, order_id: FromPath[str], data: JSONBody[ReceiveIn]
 ) -> Response[PurchaseOrderOut]:
     identity = await identity_of(request, f"POST {ONE}/receive")
-    return stored_response(await purchase_orders.receive(tenant_of(request), order_id, data, identity))
+    return stored_response(
+        await purchase_orders.receive(tenant_of(request), order_id, data, identity, actor_of(request))
+    )
 
 
 @post(
@@ -102,7 +122,7 @@ async def cancel_order(
     request: AnyRequest, purchase_orders: Service, order_id: FromPath[str]
 ) -> Response[PurchaseOrderOut]:
     identity = await identity_of(request, f"POST {ONE}/cancel")
-    return stored_response(await purchase_orders.cancel(tenant_of(request), order_id, identity))
+    return stored_response(await purchase_orders.cancel(tenant_of(request), order_id, identity, actor_of(request)))
 
 
-ROUTES = (list_orders, create_order, show_order, submit_order, receive_order, cancel_order)
+ROUTES = (list_orders, create_order, show_order, edit_order, submit_order, receive_order, cancel_order)

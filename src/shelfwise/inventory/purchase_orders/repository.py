@@ -38,6 +38,22 @@ class PurchaseOrderRepository:
         )
         if (await self._connection.execute(statement)).rowcount != 1:
             return False
+        await self._add_lines(order)
+        return True
+
+    async def replace_lines(self, order: PurchaseOrder) -> None:
+        """Writes a draft's lines and version anew."""
+        await self._connection.execute(
+            sa.delete(PURCHASE_ORDER_LINES).where(_L.tenant_id == self._tenant_id, _L.order_id == order.order_id)
+        )
+        await self._add_lines(order)
+        await self._connection.execute(
+            sa.update(PURCHASE_ORDERS)
+            .where(_O.tenant_id == self._tenant_id, _O.order_id == order.order_id)
+            .values(version=order.version)
+        )
+
+    async def _add_lines(self, order: PurchaseOrder) -> None:
         await self._connection.execute(
             sa.insert(PURCHASE_ORDER_LINES),
             [
@@ -53,7 +69,6 @@ class PurchaseOrderRepository:
                 for line in order.lines
             ],
         )
-        return True
 
     async def get(self, order_id: str, *, lock: bool = False) -> PurchaseOrder | None:
         query = sa.select(PURCHASE_ORDERS).where(_O.tenant_id == self._tenant_id, _O.order_id == order_id)

@@ -42,6 +42,19 @@ class PurchaseOrder:
     version: int = 1
 
 
+def redrafted(order: PurchaseOrder, lines: tuple[OrderLine, ...], version: int | None) -> PurchaseOrder:
+    """The draft with other lines; with the same ones, itself. ``version``: refuse when it is not the order's.
+
+    Raises:
+        ConflictError: it is no draft any more, or was changed meanwhile.
+    """
+    if version is not None and version != order.version:
+        raise ConflictError(f"The purchase order is at version {order.version}, not {version}. Read it again.")
+    if order.status != "draft":
+        raise ConflictError(f"Only a draft can be edited; purchase order {order.order_id!r} is {order.status}.")
+    return order if lines == order.lines else replace(order, lines=lines, version=order.version + 1)
+
+
 def submitted(order: PurchaseOrder, ordered_on: date, expected_on: date) -> PurchaseOrder:
     """The order as sent to its supplier.
 

@@ -36,6 +36,13 @@ class PurchaseOrderIn(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     expected_on: date | None = None
 
 
+class DraftChange(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The lines that the draft has from now on. ``version``: refuse when it is not the current one."""
+
+    lines: Annotated[list[OrderLineIn], msgspec.Meta(min_length=1, max_length=MAX_LINES)]
+    version: int | None = None
+
+
 class SubmitIn(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     ordered_on: date | None = None
     expected_on: date | None = None

@@ -1,13 +1,13 @@
 """Purchase orders from draft to receipt; a receipt and its stock movements are one transaction."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
-import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shelfwise.inventory.catalogue.service import product_costs
+from shelfwise.inventory.effects import Effects, Outcome
 from shelfwise.inventory.purchase_orders.repository import PurchaseOrderRepository
 from shelfwise.inventory.purchase_orders.rules import (
     OPEN,
@@ -18,9 +18,12 @@ from shelfwise.inventory.purchase_orders.rules import (
     check_day,
     lines_by_product,
     received,
+    redrafted,
     submitted,
 )
 from shelfwise.inventory.purchase_orders.schemas import (
+    DraftChange,
+    OrderLineIn,
     PurchaseOrderIn,
     PurchaseOrderOut,
     PurchaseOrders,
@@ -32,7 +35,6 @@ from shelfwise.inventory.purchase_orders.schemas import (
 from shelfwise.inventory.purchasing.service import Supplier, expected_delivery, find_supplier
 from shelfwise.inventory.stock.schemas import MovementIn
 from shelfwise.inventory.stock.service import StockService
-from shelfwise.inventory.tables import IDEMPOTENCY_KEYS
 from shelfwise.inventory.tenants.service import Tenant, require_tenant
 from shelfwise.inventory.values import (
     MAX_QUANTITY,
@@ -42,8 +44,9 @@ from shelfwise.inventory.values import (
     decode_cursor,
     encode_cursor,
 )
+from shelfwise.platform.audit import SYSTEM, Actor, Change
 from shelfwise.platform.database import Database
-from shelfwise.platform.idempotency import IdempotencyKeys, RequestIdentity, StoredAnswer
+from shelfwise.platform.idempotency import RequestIdentity, StoredAnswer
 from shelfwise.platform.problems import ConflictError, InvalidError, NotFoundError
 
 __all__ = ["OPEN", "PurchaseOrderService"]
@@ -56,10 +59,10 @@ class PurchaseOrderService:
     def __init__(self, database: Database, stock: StockService, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._stock = stock
-        self._clock = clock
+        self._effects = Effects(database, clock)
 
     async def create(
-        self, tenant_id: str, wanted: PurchaseOrderIn, identity: RequestIdentity | None = None
+        self, tenant_id: str, wanted: PurchaseOrderIn, identity: RequestIdentity | None = None, actor: Actor = SYSTEM
     ) -> StoredAnswer:
         """A new draft, or an order that is under way already.
 
@@ -68,44 +71,84 @@ class PurchaseOrderService:
             ConflictError: the order id is taken.
         """
 
-        async def effect(connection: AsyncConnection) -> PurchaseOrder:
+        async def effect(connection: AsyncConnection, now: datetime) -> Outcome:
             tenant = await require_tenant(connection, tenant_id)
             repository = PurchaseOrderRepository(connection, tenant_id)
             supplier = await find_supplier(connection, tenant_id, wanted.supplier_id)
             if supplier is None:
                 raise InvalidError.of("supplier_id", "there is no such supplier")
-            lines = await _lines(connection, repository, tenant_id, wanted)
+            lines = await _lines(connection, repository, tenant_id, supplier.supplier_id, wanted.lines)
             order_id = check_id("order_id", wanted.order_id or f"PO-{secrets.token_hex(6)}")
             order = PurchaseOrder(order_id, supplier.supplier_id, "draft", lines)
             if wanted.status == "submitted":
-                order = self._submitted(order, supplier, tenant, SubmitIn(wanted.ordered_on, wanted.expected_on))
+                order = _submitted(order, supplier, tenant, SubmitIn(wanted.ordered_on, wanted.expected_on), now)
             elif wanted.ordered_on is not None or wanted.expected_on is not None:
                 raise InvalidError.of("ordered_on", "a draft has no dates yet: they are given when it is submitted")
-            if not await repository.add(order, self._clock()):
+            if not await repository.add(order, now):
                 raise ConflictError(f"There is a purchase order {order_id!r} already.")
-            return order
+            return _outcome("create", None, order)
 
-        return await self._once(tenant_id, identity, 201, effect)
+        return await self._effects.once(tenant_id, identity, 201, effect, actor)
+
+    async def edit(
+        self,
+        tenant_id: str,
+        order_id: str,
+        wanted: DraftChange,
+        identity: RequestIdentity | None = None,
+        actor: Actor = SYSTEM,
+    ) -> StoredAnswer:
+        """Gives a draft other lines.
+
+        Raises:
+            NotFoundError: no such order.
+            ConflictError: it is no draft any more, or at another version.
+            InvalidError: an unknown product, a product twice, an impossible quantity or amount.
+        """
+
+        async def effect(connection: AsyncConnection, now: datetime) -> Outcome:
+            del now
+            await require_tenant(connection, tenant_id)
+            order = await _require(connection, tenant_id, order_id)
+            repository = PurchaseOrderRepository(connection, tenant_id)
+            lines = await _lines(connection, repository, tenant_id, order.supplier_id, wanted.lines)
+            after = redrafted(order, lines, wanted.version)
+            if after is order:
+                return Outcome(order_out(order))
+            await repository.replace_lines(after)
+            return _outcome("edit", order, after)
+
+        return await self._effects.once(tenant_id, identity, 200, effect, actor)
 
     async def submit(
-        self, tenant_id: str, order_id: str, dates: SubmitIn, identity: RequestIdentity | None = None
+        self,
+        tenant_id: str,
+        order_id: str,
+        dates: SubmitIn,
+        identity: RequestIdentity | None = None,
+        actor: Actor = SYSTEM,
     ) -> StoredAnswer:
         """Raises NotFoundError; ConflictError when it is no draft; InvalidError for impossible dates."""
 
-        async def effect(connection: AsyncConnection) -> PurchaseOrder:
+        async def effect(connection: AsyncConnection, now: datetime) -> Outcome:
             tenant = await require_tenant(connection, tenant_id)
             order = await _require(connection, tenant_id, order_id)
             supplier = await find_supplier(connection, tenant_id, order.supplier_id)
             if supplier is None:
                 raise NotFoundError(f"There is no supplier {order.supplier_id!r}.")
-            order = self._submitted(order, supplier, tenant, dates)
-            await PurchaseOrderRepository(connection, tenant_id).save(order)
-            return order
+            after = _submitted(order, supplier, tenant, dates, now)
+            await PurchaseOrderRepository(connection, tenant_id).save(after)
+            return _outcome("submit", order, after)
 
-        return await self._once(tenant_id, identity, 200, effect)
+        return await self._effects.once(tenant_id, identity, 200, effect, actor)
 
     async def receive(
-        self, tenant_id: str, order_id: str, receipt: ReceiveIn, identity: RequestIdentity | None = None
+        self,
+        tenant_id: str,
+        order_id: str,
+        receipt: ReceiveIn,
+        identity: RequestIdentity | None = None,
+        actor: Actor = SYSTEM,
     ) -> StoredAnswer:
         """Records what arrived, in the order and in the stock ledger, or in neither.
 
@@ -115,7 +158,8 @@ class PurchaseOrderService:
             InvalidError: a product that is not on the order or stands twice in the receipt, an unknown location.
         """
 
-        async def effect(connection: AsyncConnection) -> PurchaseOrder:
+        async def effect(connection: AsyncConnection, now: datetime) -> Outcome:
+            del now
             await require_tenant(connection, tenant_id)
             order = await _require(connection, tenant_id, order_id)
             arrived = _arrived(order, receipt.lines)
@@ -138,20 +182,24 @@ class PurchaseOrderService:
             ]
             if movements:
                 await self._stock.record(connection, tenant_id, movements, source=SOURCE)
-            return after
+            return _outcome("receive", order, after)
 
-        return await self._once(tenant_id, identity, 200, effect)
+        return await self._effects.once(tenant_id, identity, 200, effect, actor)
 
-    async def cancel(self, tenant_id: str, order_id: str, identity: RequestIdentity | None = None) -> StoredAnswer:
+    async def cancel(
+        self, tenant_id: str, order_id: str, identity: RequestIdentity | None = None, actor: Actor = SYSTEM
+    ) -> StoredAnswer:
         """Raises NotFoundError; ConflictError when it is received or cancelled already."""
 
-        async def effect(connection: AsyncConnection) -> PurchaseOrder:
+        async def effect(connection: AsyncConnection, now: datetime) -> Outcome:
+            del now
             await require_tenant(connection, tenant_id)
-            order = cancelled(await _require(connection, tenant_id, order_id))
-            await PurchaseOrderRepository(connection, tenant_id).save(order)
-            return order
+            order = await _require(connection, tenant_id, order_id)
+            after = cancelled(order)
+            await PurchaseOrderRepository(connection, tenant_id).save(after)
+            return _outcome("cancel", order, after)
 
-        return await self._once(tenant_id, identity, 200, effect)
+        return await self._effects.once(tenant_id, identity, 200, effect, actor)
 
     async def order(self, tenant_id: str, order_id: str) -> PurchaseOrderOut:
         """Raises NotFoundError."""
@@ -171,32 +219,20 @@ class PurchaseOrderService:
         following = encode_cursor(found[limit - 1].order_id) if len(found) > limit else None
         return PurchaseOrders([order_out(order) for order in found[:limit]], following)
 
-    def _submitted(self, order: PurchaseOrder, supplier: Supplier, tenant: Tenant, dates: SubmitIn) -> PurchaseOrder:
-        now = self._clock()
-        if dates.ordered_on is not None:
-            check_day("ordered_on", dates.ordered_on)
-        expected_on = dates.expected_on or expected_delivery(supplier, tenant, now, dates.ordered_on)
-        return submitted(order, dates.ordered_on or tenant.today(now), expected_on)
 
-    async def _once(
-        self,
-        tenant_id: str,
-        identity: RequestIdentity | None,
-        status: int,
-        effect: Callable[[AsyncConnection], Awaitable[PurchaseOrder]],
-    ) -> StoredAnswer:
-        """The effect and its answer in one transaction; repeated with its key, the answer alone."""
-        now = self._clock()
-        async with self._database.write(tenant_id) as connection:
-            keys = IdempotencyKeys(IDEMPOTENCY_KEYS, connection)
-            if identity is not None:
-                stored = await keys.stored(identity, now)
-                if stored is not None:
-                    return stored
-            answer = StoredAnswer(status, msgspec.json.encode(order_out(await effect(connection))))
-            if identity is not None:
-                await keys.store(identity, answer, now)
-        return answer
+def _submitted(
+    order: PurchaseOrder, supplier: Supplier, tenant: Tenant, dates: SubmitIn, now: datetime
+) -> PurchaseOrder:
+    if dates.ordered_on is not None:
+        check_day("ordered_on", dates.ordered_on)
+    expected_on = dates.expected_on or expected_delivery(supplier, tenant, now, dates.ordered_on)
+    return submitted(order, dates.ordered_on or tenant.today(now), expected_on)
+
+
+def _outcome(action: str, before: PurchaseOrder | None, after: PurchaseOrder) -> Outcome:
+    answer = order_out(after)
+    known = None if before is None else order_out(before)
+    return Outcome(answer, [Change(action, "purchase_orders", after.order_id, known, answer)])
 
 
 async def _require(connection: AsyncConnection, tenant_id: str, order_id: str, *, lock: bool = True) -> PurchaseOrder:
@@ -207,12 +243,16 @@ async def _require(connection: AsyncConnection, tenant_id: str, order_id: str, *
 
 
 async def _lines(
-    connection: AsyncConnection, repository: PurchaseOrderRepository, tenant_id: str, wanted: PurchaseOrderIn
+    connection: AsyncConnection,
+    repository: PurchaseOrderRepository,
+    tenant_id: str,
+    supplier_id: str,
+    wanted: Sequence[OrderLineIn],
 ) -> tuple[OrderLine, ...]:
-    ids = [line.product_id for line in wanted.lines]
+    ids = [line.product_id for line in wanted]
     known = await product_costs(connection, tenant_id, sorted(set(ids)))
-    costs = await repository.item_costs(wanted.supplier_id, ids)
-    for number, line in enumerate(wanted.lines):
+    costs = await repository.item_costs(supplier_id, ids)
+    for number, line in enumerate(wanted):
         if line.product_id not in known:
             raise InvalidError.of(f"lines[{number}].product_id", "there is no such product")
         if line.product_id in ids[:number]:
@@ -226,7 +266,7 @@ async def _lines(
             line.quantity,
             unit_cost=costs.get(line.product_id) if line.unit_cost is None else line.unit_cost,
         )
-        for number, line in enumerate(wanted.lines, start=1)
+        for number, line in enumerate(wanted, start=1)
     )
 
 
