@@ -85,3 +85,17 @@ async def test_the_policy_reckons_with_working_days_as_calendar_days(call, inven
     await call("POST", f"{SUPPLIERS}/acme/items", {"product_id": "PRD-123"})
     _, facts = await inventory.replenishment.facts(TENANT, "PRD-123")
     assert facts.lead_times == ((8, 0.5), (14, 0.5))
+
+
+async def test_every_change_of_a_supplier_and_its_items_is_in_the_audit_log(call, laptop):
+    added = json.loads((await call("POST", SUPPLIERS, ACME)).body)
+    for _ in range(2):
+        changed = json.loads((await call("PATCH", f"{SUPPLIERS}/acme", {"name": "Acme & Sons"})).body)
+        item = json.loads((await call("POST", f"{SUPPLIERS}/acme/items", {"product_id": "PRD-123", "moq": 6})).body)
+    log = json.loads((await call("GET", "/api/inventory/audit")).body)["items"]
+    found = {(entry["action"], entry["object_type"], entry["object_id"]): entry for entry in log}
+    assert found["create", "suppliers", "acme"]["after"] == added
+    edited = found["edit", "suppliers", "acme"]
+    assert (edited["before"], edited["after"]) == (added, changed)
+    assert found["set", "supplier_items", "acme/PRD-123"]["after"] == item
+    assert len([entry for entry in log if entry["object_type"].startswith("supplier")]) == 3

@@ -7,6 +7,7 @@ from litestar import Request, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
+from shelfwise.inventory.effects import actor_of
 from shelfwise.inventory.purchasing.rules import Supplier, SupplierItem
 from shelfwise.inventory.purchasing.schemas import (
     SupplierChange,
@@ -57,7 +58,7 @@ async def add_supplier(
         tuple(data.closed_dates),
         data.lead_time_unit,
     )
-    return await purchasing.add_supplier(tenant_of(request), supplier)
+    return await purchasing.add_supplier(tenant_of(request), supplier, actor_of(request))
 
 
 @get(
@@ -95,7 +96,7 @@ async def change_supplier(
             changes[name] = tuple(changes[name])
     if "cut_off" in changes:
         changes["cut_off"] = cut_off_time(changes["cut_off"])
-    return await purchasing.change_supplier(tenant_of(request), supplier_id, changes, version)
+    return await purchasing.change_supplier(tenant_of(request), supplier_id, changes, version, actor_of(request))
 
 
 @get(
@@ -129,7 +130,7 @@ async def put_item(
     data: JSONBody[SupplierItemIn],
 ) -> SupplierItemOut:
     item = SupplierItem(supplier_id, data.product_id, data.unit_cost, data.moq, data.pack_size)
-    return await purchasing.put_item(tenant_of(request), item)
+    return await purchasing.put_item(tenant_of(request), item, actor_of(request))
 
 
 ROUTES = (list_suppliers, add_supplier, show_supplier, change_supplier, list_items, put_item)

@@ -97,10 +97,16 @@ class PurchasingRepository:
             .order_by(SUPPLIER_ITEMS.c.product_id)
             .limit(limit)
         )
-        return [
-            SupplierItem(row["supplier_id"], row["product_id"], row["unit_cost"], row["moq"], row["pack_size"])
-            for row in (await self._connection.execute(query)).mappings()
-        ]
+        return [_item(row) for row in (await self._connection.execute(query)).mappings()]
+
+    async def item(self, supplier_id: str, product_id: str) -> SupplierItem | None:
+        query = sa.select(SUPPLIER_ITEMS).where(
+            SUPPLIER_ITEMS.c.tenant_id == self._tenant_id,
+            SUPPLIER_ITEMS.c.supplier_id == supplier_id,
+            SUPPLIER_ITEMS.c.product_id == product_id,
+        )
+        row = (await self._connection.execute(query)).mappings().first()
+        return None if row is None else _item(row)
 
     async def known_products(self, product_ids: Sequence[str]) -> set[str]:
         query = sa.select(PRODUCTS.c.product_id).where(
@@ -132,6 +138,10 @@ def _values(supplier: Supplier) -> dict[str, Any]:
         "closed_dates": [day.isoformat() for day in supplier.closed_dates],
         "lead_time_unit": supplier.lead_time_unit,
     }
+
+
+def _item(row: sa.RowMapping) -> SupplierItem:
+    return SupplierItem(row["supplier_id"], row["product_id"], row["unit_cost"], row["moq"], row["pack_size"])
 
 
 def _supplier(row: sa.RowMapping) -> tuple[Supplier, int]:

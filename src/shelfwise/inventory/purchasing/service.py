@@ -29,8 +29,10 @@ from shelfwise.inventory.purchasing.schemas import (
     item_out,
     supplier_out,
 )
+from shelfwise.inventory.tables import AUDIT_LOG
 from shelfwise.inventory.tenants.service import Tenant, require_tenant
 from shelfwise.inventory.values import check_amount, decode_cursor, encode_cursor
+from shelfwise.platform.audit import SYSTEM, Actor, AuditLog, Change
 from shelfwise.platform.database import Database
 from shelfwise.platform.problems import ConflictError, InvalidError, NotFoundError
 
@@ -114,7 +116,7 @@ class PurchasingService:
         self._database = database
         self._clock = clock
 
-    async def add_supplier(self, tenant_id: str, supplier: Supplier) -> SupplierOut:
+    async def add_supplier(self, tenant_id: str, supplier: Supplier, actor: Actor = SYSTEM) -> SupplierOut:
         """Raises InvalidError; ConflictError when the id or the name is taken."""
         check_supplier(supplier)
         check_amount("min_order_value", supplier.min_order_value)
@@ -122,7 +124,10 @@ class PurchasingService:
             tenant = await require_tenant(connection, tenant_id)
             if not await PurchasingRepository(connection, tenant_id).add_supplier(supplier):
                 raise ConflictError("A supplier with this supplier_id or this name exists.")
-        return self._out(tenant, supplier, 1)
+            answer = self._out(tenant, supplier, 1)
+            change = Change("create", "suppliers", supplier.supplier_id, None, answer)
+            await self._record(connection, tenant_id, actor, change)
+        return answer
 
     async def suppliers(self, tenant_id: str, limit: int, cursor: str | None) -> Suppliers:
         async with self._database.read(tenant_id) as connection:
@@ -143,7 +148,12 @@ class PurchasingService:
         return self._out(tenant, *found)
 
     async def change_supplier(
-        self, tenant_id: str, supplier_id: str, changes: Mapping[str, Any], version: int | None
+        self,
+        tenant_id: str,
+        supplier_id: str,
+        changes: Mapping[str, Any],
+        version: int | None,
+        actor: Actor = SYSTEM,
     ) -> SupplierOut:
         """Raises NotFoundError, InvalidError, or ConflictError for a stale version or a taken name."""
         async with self._database.write(tenant_id) as connection:
@@ -162,9 +172,11 @@ class PurchasingService:
             if await repository.name_taken(supplier.name, supplier_id):
                 raise ConflictError("Another supplier has this name.")
             await repository.change_supplier(supplier, current + 1)
-        return self._out(tenant, supplier, current + 1)
+            before, after = self._out(tenant, known, current), self._out(tenant, supplier, current + 1)
+            await self._record(connection, tenant_id, actor, Change("edit", "suppliers", supplier_id, before, after))
+        return after
 
-    async def put_item(self, tenant_id: str, item: SupplierItem) -> SupplierItemOut:
+    async def put_item(self, tenant_id: str, item: SupplierItem, actor: Actor = SYSTEM) -> SupplierItemOut:
         """Sets what a supplier asks for a product; it becomes the product's supplier where there was none."""
         check_amount("unit_cost", item.unit_cost)
         async with self._database.write(tenant_id) as connection:
@@ -174,9 +186,16 @@ class PurchasingService:
                 raise NotFoundError(f"There is no supplier {item.supplier_id!r}.")
             if not await repository.known_products([item.product_id]):
                 raise InvalidError.of("product_id", "there is no such product")
+            known, answer = await repository.item(item.supplier_id, item.product_id), item_out(item)
             await repository.put_items([item])
             await repository.prefer(item.supplier_id, item.product_id)
-        return item_out(item)
+            if item != known:
+                before = None if known is None else item_out(known)
+                object_id = f"{item.supplier_id}/{item.product_id}"
+                await self._record(
+                    connection, tenant_id, actor, Change("set", "supplier_items", object_id, before, answer)
+                )
+        return answer
 
     async def items(self, tenant_id: str, supplier_id: str, limit: int, cursor: str | None) -> SupplierItems:
         async with self._database.read(tenant_id) as connection:
@@ -187,6 +206,9 @@ class PurchasingService:
             rows = await repository.items(supplier_id, after=decode_cursor(cursor), limit=limit + 1)
         following = encode_cursor(rows[limit - 1].product_id) if len(rows) > limit else None
         return SupplierItems([item_out(item) for item in rows[:limit]], following)
+
+    async def _record(self, connection: AsyncConnection, tenant_id: str, actor: Actor, change: Change) -> None:
+        await AuditLog(AUDIT_LOG, connection, tenant_id).record(actor, [change], self._clock())
 
     def _out(self, tenant: Tenant, supplier: Supplier, version: int) -> SupplierOut:
         now = _wall_clock(tenant, self._clock())
