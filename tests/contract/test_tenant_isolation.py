@@ -64,6 +64,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/inventory/purchase-orders": {
         "order_id": "intruder", "supplier_id": "S-1", "lines": [{"product_id": "P-1", "quantity": 1}],
     },
+    "PATCH /api/inventory/purchase-orders/{order_id}": {"lines": [{"product_id": "P-1", "quantity": 2}]},
     "POST /api/inventory/purchase-orders/{order_id}/submit": {},
     "POST /api/inventory/purchase-orders/{order_id}/receive": {},
     "PATCH /api/inventory/tenant": {"name": "Taken over"},
