@@ -126,6 +126,7 @@ def main() -> None:
     if arguments.folder is not None:
         run_here(arguments.folder)
         return
+    arguments.output.mkdir(parents=True, exist_ok=True)  # a folder that cannot be made is told before the hour
     with tempfile.TemporaryDirectory() as folder:
         begin = time.monotonic()
         rows = asyncio.run(fill(Path(folder), arguments.series))
