@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from importlib import import_module
 from typing import Any
@@ -42,27 +42,30 @@ def lightgbm() -> Any:  # noqa: ANN401 - the module has no types
 
 @dataclass(frozen=True, eq=False)
 class Champion:
-    """What was learned. shares: of the champion by length, 0 where it did not win. gains: of loss, on later windows.
+    """What was learned. shares, mean_shares: of the champion in quantiles and means by length, 0 where it did not win.
+
+    gains: of the quantiles' loss, on later windows.
 
     models: by length, one a level of ``LEVELS`` and one of the mean, as LightGBM writes them; none where it lost.
     """
 
     lengths: tuple[int, ...]
     shares: tuple[float, ...]
+    mean_shares: tuple[float, ...]
     gains: tuple[float, ...]
     models: tuple[tuple[str, ...], ...]
 
     def to_bytes(self) -> bytes:
         """Equal champions give equal bytes."""
-        content = {"lengths": self.lengths, "shares": self.shares, "gains": self.gains, "models": self.models}
+        content = {part.name: getattr(self, part.name) for part in fields(self)}
         return zlib.compress(json.dumps(content, sort_keys=True).encode(), level=6)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Champion:
         """What :meth:`to_bytes` made."""
         content = json.loads(zlib.decompress(data))
-        models = tuple(tuple(each) for each in content["models"])
-        return cls(tuple(content["lengths"]), tuple(content["shares"]), tuple(content["gains"]), models)
+        numbers = {name: tuple(values) for name, values in content.items() if name != "models"}
+        return cls(**numbers, models=tuple(tuple(each) for each in content["models"]))
 
     @cached_property
     def _boosters(self) -> list[list[Any]]:
@@ -90,7 +93,7 @@ class Champion:
             moved.append(at_levels(change, LEVELS, levels))
             days = np.append(days, float(length))
             ours = running_mean[length - 1]
-            goals.append(ours + self.shares[at] * (np.maximum(said[-1], 0.0) * scale - ours))
+            goals.append(ours + self.mean_shares[at] * (np.maximum(said[-1], 0.0) * scale - ours))
             known.append(length)
         if len(days) == 1:
             return total, mean

@@ -70,14 +70,14 @@ def compete(
     own = own_quantiles(windows, seen, certainty, calibration.early_tails, calibration.levels)
     seed = int(random.integers(2**31))
     lengths = tuple(k for k in LENGTHS if k in windows.days)
-    shares, gains, models = [], [], []
+    verdicts = []
     for length in lengths:
         g = int(np.flatnonzero(windows.days == length)[0])
-        share, gain = _judge(library, windows, known, g, split, own, seed)
-        shares.append(share)
-        gains.append(gain)
-        models.append(_models(library, windows, known, g, seed) if share > 0.0 else ())
-    return Champion(lengths, tuple(shares), tuple(gains), tuple(models))
+        share, mean_share, gain = _judge(library, windows, known, g, split, own, seed)
+        models = _models(library, windows, known, g, seed) if share > 0.0 else ()
+        verdicts.append((share, mean_share, gain, models))
+    shares, mean_shares, gains, all_models = zip(*verdicts, strict=True) if verdicts else ((), (), (), ())
+    return Champion(lengths, shares, mean_shares, gains, all_models)
 
 
 def _judge(
@@ -88,12 +88,12 @@ def _judge(
     split: int,
     own: OwnQuantiles,
     seed: int,
-) -> tuple[float, float]:
-    """The share that lost least on later windows, and how much less it lost than ours alone."""
+) -> tuple[float, float, float]:
+    """The shares in quantiles and in means that lost least on later windows, and how much less the former lost."""
     closed = windows.origins + -(-int(windows.days[g]) // WEEK) <= split
     early, late = _rows(windows, g, closed, seed), _rows(windows, g, windows.origins >= split, seed)
     if min(len(early[0]), len(late[0])) < FEWEST_ROWS:
-        return 0.0, 0.0
+        return 0.0, 0.0, 0.0
     actual, scale = windows.actual[g][late], _scale(windows, g, late)
     ours = own(g, *late, JUDGED)
     said = [_train(library, windows, known, g, early, level, seed).predict(known[:, *late].T) for level in JUDGED]
@@ -103,9 +103,20 @@ def _judge(
         gap = actual[:, None] - np.maximum(ours + share * (theirs - ours), 0.0)
         pinball = np.maximum(np.array(JUDGED) * gap, (np.array(JUDGED) - 1.0) * gap)
         loss.append(float((pinball / np.sqrt(scale)[:, None]).mean()))
+    share, gain = _best(loss)
+    if share == 0.0:
+        return 0.0, 0.0, gain
+    expected = windows.level[:-1][late] * windows.exposure[g][late]
+    said_mean = _train(library, windows, known, g, early, None, seed).predict(known[:, *late].T) * scale
+    square = [(expected + part * (said_mean - expected) - actual) ** 2 / scale for part in SHARES]
+    return share, _best([float(each.mean()) for each in square])[0], gain
+
+
+def _best(loss: Sequence[float]) -> tuple[float, float]:
+    """The share of least loss, 0 unless it gains enough, and what it gains on ours alone, which comes first."""
     best = int(np.argmin(loss))
     gain = 1.0 - loss[best] / loss[0] if loss[0] > 0.0 else 0.0
-    return (SHARES[best], gain) if gain >= LEAST_GAIN else (0.0, gain)
+    return (SHARES[best] if gain >= LEAST_GAIN else 0.0), gain
 
 
 def _models(library: Any, windows: Windows, known: F, g: int, seed: int) -> tuple[str, ...]:  # noqa: ANN401
