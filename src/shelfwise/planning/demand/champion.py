@@ -45,7 +45,6 @@ class Champion:
     """What was learned. shares, mean_shares: of the champion in quantiles and means by length, 0 where it did not win.
 
     gains: of the quantiles' loss, on later windows.
-
     models: by length, one a level of ``LEVELS`` and one of the mean, as LightGBM writes them; none where it lost.
     """
 

@@ -247,8 +247,7 @@ def _totals(windows: Windows, ahead: F, seen: F, certainty: F, tails: Tails) -> 
     running = np.cumsum(ahead, axis=0)
     expected = level * running
     wide = spread(expected, running, level, seen, own, tails, certainty)
-    total = tails.quantiles(expected, wide, days) * (expected > 0)[..., None]
-    total = np.maximum.accumulate(np.maximum.accumulate(np.maximum(total, 0.0), axis=0), axis=2)
+    total = _rising(tails.quantiles(expected, wide, days), expected)
     return total, spread(level * ahead, ahead, level, seen, own[0], tails, certainty)
 
 
@@ -257,8 +256,13 @@ def _with_champion(calibration: Calibration, total: F, mean: F, known: F, level:
     assert calibration.champion is not None
     running = np.cumsum(ahead, axis=0)
     total, mean = calibration.champion.blend(total, mean, calibration.levels, known, level, running)
-    total = np.maximum(total, 0.0) * (level * running > 0)[..., None]
-    return np.maximum.accumulate(np.maximum.accumulate(total, axis=0), axis=2), mean
+    return _rising(total, level * running), mean
+
+
+def _rising(total: F, expected: F) -> F:
+    """Quantiles (H, n, q) that fall neither with days nor with the level, and are 0 where nothing is expected."""
+    bounded = np.maximum(total, 0.0) * (expected > 0)[..., None]
+    return np.asarray(np.maximum.accumulate(np.maximum.accumulate(bounded, axis=0), axis=2))
 
 
 def _terms(baseline: F, by_weekday: F, mean: F, drift: float, found: Factors | None) -> dict[str, F]:
